@@ -1,0 +1,1 @@
+"""Makes the integration importable for tests, as Home Assistant does."""
