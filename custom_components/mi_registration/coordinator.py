@@ -1,0 +1,552 @@
+"""Reads the account, publishes what it saw, and keeps Home Assistant's devices in step with it."""
+
+import asyncio
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+import logging
+from random import uniform
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, override
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.typing import UNDEFINED
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.loader import async_get_loaded_integration
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .aws.client import Boto3ManagedIntegrationsClient, ManagedIntegrationsClient
+from .aws.errors import AwsError, InvalidCredentialsError, NotFoundError, ThrottledError
+from .aws.models import AccountAssociation, Connectivity, ManagedThing, Registration, Role
+from .aws.quota import Quota, background
+from .aws.session import ConnectionSettings
+from .const import (
+    CONF_ACCOUNT_ASSOCIATION_ID,
+    CONF_HUB_IDS,
+    CONF_OWNER,
+    CONF_REGISTRATION_POLICY,
+    CONF_REQUESTS_PER_SECOND,
+    CONF_SCAN_INTERVAL_MINUTES,
+    CONF_TRACK_NEW_ASSOCIATIONS,
+    DEFAULT_REQUESTS_PER_SECOND,
+    DEFAULT_SCAN_INTERVAL_MINUTES,
+    DOMAIN,
+    MANUFACTURER,
+    POLICY_MANUAL,
+    SUBENTRY_ACCOUNT_ASSOCIATION,
+)
+from .inventory import Inventory, InventoryDiff
+
+if TYPE_CHECKING:
+    from .registrar import Registrar
+    from .store import RegistrationStore
+
+_LOGGER = logging.getLogger(__name__)
+_QUOTAS: HassKey[dict[str, Quota]] = HassKey(f"{DOMAIN}_quotas")
+
+THROTTLED_RETRY_SECONDS = (60.0, 300.0)
+"""After a throttled poll the next one waits this long at least, by chance, so that gateways drift apart."""
+LISTENERS_PER_SLICE = 200
+"""So many listeners are told at once; the event loop may do other work before the next ones."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MiRegistrationData:
+    """What a loaded entry owns."""
+
+    client: ManagedIntegrationsClient
+    store: RegistrationStore
+    coordinator: MiRegistrationCoordinator
+    registrar: Registrar
+    connectivity: ConnectivityCoordinator
+
+
+type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]
+
+
+class DeviceKind(StrEnum):
+    """What a device of this integration stands for."""
+
+    ACCOUNT = "account"
+    ASSOCIATION = "association"
+    HUB = "hub"
+    THING = "thing"
+
+
+def new_association_subentry(association: AccountAssociation) -> ConfigSubentry:
+    """Return the subentry for an account association that is to be looked after here."""
+    return ConfigSubentry(
+        data=MappingProxyType(
+            {
+                CONF_ACCOUNT_ASSOCIATION_ID: association.account_association_id,
+                CONF_REGISTRATION_POLICY: POLICY_MANUAL,
+            }
+        ),
+        subentry_type=SUBENTRY_ACCOUNT_ASSOCIATION,
+        title=association.name or association.account_association_id,
+        unique_id=association.account_association_id,
+    )
+
+
+def create_client(
+    hass: HomeAssistant, data: Mapping[str, Any], options: Mapping[str, Any], *, account: str | None = None
+) -> ManagedIntegrationsClient:
+    """Make a client for an entry's data and options; nothing is read or sent yet.
+
+    ``account`` is the entry's unique id, once it is known: all clients of one account and Region share AWS's quota.
+    """
+    rate = options.get(CONF_REQUESTS_PER_SECOND, DEFAULT_REQUESTS_PER_SECOND)
+    quota = Quota(rate)
+    if account is not None:
+        quota = hass.data.setdefault(_QUOTAS, {}).setdefault(account, quota)
+        quota.set_rate(rate)
+    version = async_get_loaded_integration(hass, DOMAIN).version
+    return Boto3ManagedIntegrationsClient(
+        ConnectionSettings.from_config(data), quota=quota, user_agent_extra=f"{DOMAIN}/{version}"
+    )
+
+
+def action_error(error: AwsError) -> HomeAssistantError:
+    """Return what an action or a button raises for a failed call."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key=error.key, translation_placeholders=error.placeholders
+    )
+
+
+def update_error(error: AwsError) -> UpdateFailed | ConfigEntryAuthFailed:
+    """Return what a synchronisation raises for a failed call."""
+    if isinstance(error, InvalidCredentialsError):
+        return ConfigEntryAuthFailed(
+            translation_domain=DOMAIN, translation_key=error.key, translation_placeholders=error.placeholders
+        )
+    retry_after = None
+    if isinstance(error, ThrottledError):
+        retry_after = max(uniform(*THROTTLED_RETRY_SECONDS), error.retry_after or 0)  # noqa: S311 - no secret hangs on it
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=error.key,
+        translation_placeholders=error.placeholders,
+        retry_after=retry_after,
+    )
+
+
+@contextmanager
+def first_error_only() -> Generator[None]:
+    """Raise the first error of a task group by itself: the others of one outage only repeat it."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+async def _side_by_side[T](*calls: Coroutine[Any, Any, T]) -> list[T]:
+    """Await calls of one kind together; the first error ends them all."""
+    with first_error_only():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    return [task.result() for task in tasks]
+
+
+def _run(callbacks: Iterable[CALLBACK_TYPE]) -> None:
+    for update in callbacks:
+        update()
+
+
+class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
+    """One synchronisation is the pages of three lists, read side by side, and nothing per thing."""
+
+    config_entry: MiRegistrationConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MiRegistrationConfigEntry,
+        client: ManagedIntegrationsClient,
+        store: RegistrationStore,
+    ) -> None:
+        """Prepare; if the store knows an Inventory, start from it without any word from the cloud."""
+        self._interval = timedelta(minutes=entry.options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES))
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            # After a power cut a thousand gateways start together; their polls must not stay together.
+            update_interval=self._interval * uniform(0.5, 1),  # noqa: S311 - no secret hangs on it
+            always_update=False,
+        )
+        self.client = client
+        self.store = store
+        self._identity_confirmed = False
+        self._published = Inventory()
+        self._published_success: bool | None = None
+        self._stale_devices_removed = False
+        self._associations_known = store.inventory is not None
+        if store.inventory is not None:
+            self.data = store.inventory
+            self.last_update_success = False
+            self._published_success = False
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    @override
+    async def _async_update_data(self) -> Inventory:
+        """Read the account.
+
+        Raises ``ConfigEntryAuthFailed`` for credentials that only the user can mend, else ``UpdateFailed``.
+        """
+        with background():
+            try:
+                if not self._identity_confirmed:
+                    await self._async_confirm_identity()
+                with first_error_only():
+                    async with asyncio.TaskGroup() as group:
+                        things = group.create_task(self._list_managed_things())
+                        associations = group.create_task(self.client.list_account_associations())
+                        registrations = group.create_task(self._list_registrations())
+            except AwsError as err:
+                raise update_error(err) from err
+        inventory = await self.hass.async_add_executor_job(
+            Inventory.build, things.result(), associations.result(), registrations.result(), self.data
+        )
+        self.update_interval = self._interval
+        self.store.async_keep_inventory(inventory, dt_util.utcnow())
+        return inventory
+
+    async def async_synchronize(self) -> None:
+        """Read the account now; raises ``HomeAssistantError`` if that fails."""
+        await self.async_refresh()
+        if not self.last_update_success and isinstance(self.last_exception, HomeAssistantError):
+            raise HomeAssistantError(
+                translation_domain=self.last_exception.translation_domain,
+                translation_key=self.last_exception.translation_key,
+                translation_placeholders=self.last_exception.translation_placeholders,
+            ) from self.last_exception
+
+    async def _async_confirm_identity(self) -> None:
+        """Make sure that these credentials still belong to the account that was set up."""
+        identity = await self.client.get_caller_identity()
+        if self.config_entry.unique_id != f"{identity.partition}:{identity.account}:{self.config_entry.data['region']}":
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN,
+                translation_key="wrong_account",
+                translation_placeholders={"account": identity.account, "title": self.config_entry.title},
+            )
+        self._identity_confirmed = True
+
+    async def _list_managed_things(self) -> list[ManagedThing]:
+        """Read the hubs and devices of this entry's scope."""
+        owner: str | None = self.config_entry.options.get(CONF_OWNER)
+        if not (hub_ids := self.hub_ids):
+            return list(await self.client.list_managed_things(owner=owner))
+        lists = await _side_by_side(
+            self._list_hubs(owner, hub_ids),
+            *(self.client.list_managed_things(owner=owner, parent_controller_id=hub_id) for hub_id in hub_ids),
+        )
+        return [thing for things in lists for thing in things]
+
+    async def _list_hubs(self, owner: str | None, hub_ids: tuple[str, ...]) -> list[ManagedThing]:
+        """Read the rows of some hubs, with a call for each where their serial numbers are known.
+
+        The service has no filter for ids. All hubs of a provider's account may be thousands, so they are listed only
+        as long as a hub's serial number isn't known, or no longer finds it.
+        """
+        known = [self.data.things_by_id.get(hub_id) for hub_id in hub_ids] if self._has_data else [None]
+        if all(hub is not None and hub.serial_number for hub in known):
+            lists = await _side_by_side(
+                *(
+                    self.client.list_managed_things(owner=owner, role=Role.CONTROLLER, serial_number=hub.serial_number)
+                    for hub in known
+                    if hub is not None
+                )
+            )
+            hubs = [thing for things in lists for thing in things if thing.managed_thing_id in hub_ids]
+            if len({hub.managed_thing_id for hub in hubs}) == len(hub_ids):
+                return hubs
+        hubs = list(await self.client.list_managed_things(owner=owner, role=Role.CONTROLLER))
+        return [hub for hub in hubs if hub.managed_thing_id in hub_ids]
+
+    async def _list_registrations(self) -> list[Registration]:
+        """Read who is registered with whom: in one list, or with a scope per association looked after here."""
+        if not self.is_scoped:
+            return list(await self.client.list_managed_thing_account_associations())
+        lists = await _side_by_side(
+            *(
+                self.client.list_managed_thing_account_associations(account_association_id=association_id)
+                for association_id in self.association_subentries
+            )
+        )
+        return [row for rows in lists for row in rows]
+
+    @property
+    def _has_data(self) -> bool:
+        """Whether there is an Inventory: always, but for the time before the first successful read."""
+        data: Inventory | None = self.data
+        return data is not None
+
+    @property
+    def hub_ids(self) -> tuple[str, ...]:
+        """The hubs this entry is limited to; empty for no such limit."""
+        return tuple(self.config_entry.options.get(CONF_HUB_IDS, ()))
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether this entry looks after one home of an account that holds many."""
+        return bool(self.hub_ids or self.config_entry.options.get(CONF_OWNER))
+
+    @property
+    def association_subentries(self) -> dict[str, ConfigSubentry]:
+        """The subentry of each account association looked after here, by association id."""
+        return {
+            subentry.data[CONF_ACCOUNT_ASSOCIATION_ID]: subentry
+            for subentry in self.config_entry.get_subentries_of_type(SUBENTRY_ACCOUNT_ASSOCIATION)
+        }
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the account was last read successfully."""
+        return self.store.as_of
+
+    # --- publishing -------------------------------------------------------------------------------------------
+
+    @callback
+    def async_merge_registrations(self, account_association_id: str, rows: Iterable[Registration]) -> None:
+        """Publish an association's registrations that were read back after a write, ahead of the next poll."""
+        self.data = self.data.with_registrations(account_association_id, rows)
+        if self.as_of is not None:
+            self.store.async_keep_inventory(self.data, self.as_of)
+        self.async_update_listeners()
+
+    @callback
+    def async_start_from_store(self) -> None:
+        """Set the devices up as they were when the account was last read."""
+        self._published = self.data
+        self.async_register_parents()
+        self._async_register_things(thing.managed_thing_id for thing in self.data.managed_things if not thing.is_hub)
+
+    @override
+    @callback
+    def async_update_listeners(self) -> None:
+        """Bring the devices in step, then tell those entities whose device shows something else now."""
+        if not self._has_data:
+            return
+        old, new = self._published, self.data
+        diff = InventoryDiff.between(old, new)
+        self._published = new
+        if self.last_update_success:
+            self._async_track_associations(diff)
+            self._associations_known = True
+            self._async_sync_devices(diff)
+        if self.last_update_success is not self._published_success:
+            self._published_success = self.last_update_success
+            self._async_notify(None)
+        else:
+            self._async_notify(diff.touched(old, new))
+
+    @callback
+    def async_subentries_changed(self) -> None:
+        """Follow account associations that the user added, changed or removed here."""
+        self.async_register_parents()
+        self._async_notify(None)
+        if self.is_scoped:
+            # With a scope, registrations are read per association looked after here: this one's are still unread.
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_request_refresh(), f"{self.name} - refresh after a change of associations"
+            )
+
+    @callback
+    def async_touch(self, ids: set[str]) -> None:
+        """Tell the entities of some devices, and of the account, that their state may have changed."""
+        self._async_notify(ids)
+
+    @callback
+    def _async_notify(self, ids: set[str] | None) -> None:
+        """Call the listeners of the given devices (all, for ``None``) and those that have no device of their own."""
+        callbacks = [
+            update for update, context in self._listeners.values() if ids is None or context is None or context in ids
+        ]
+        if len(callbacks) <= LISTENERS_PER_SLICE:
+            _run(callbacks)
+            return
+        self.config_entry.async_create_task(
+            self.hass, self._async_notify_in_slices(callbacks), f"{DOMAIN} tell {len(callbacks)} listeners"
+        )
+
+    async def _async_notify_in_slices(self, callbacks: list[CALLBACK_TYPE]) -> None:
+        for start in range(0, len(callbacks), LISTENERS_PER_SLICE):
+            _run(callbacks[start : start + LISTENERS_PER_SLICE])
+            await asyncio.sleep(0)
+
+    # --- devices ----------------------------------------------------------------------------------------------
+
+    @callback
+    def async_register_parents(self) -> None:
+        """Register the account, its associations and its hubs, which other devices refer to."""
+        registry = dr.async_get(self.hass)
+        entry = self.config_entry
+        account = registry.async_get_or_create(
+            config_entry_id=entry.entry_id,
+            identifiers={(DOMAIN, str(entry.unique_id))},
+            name=entry.title,
+            manufacturer=MANUFACTURER,
+            model="IoT Managed Integrations account",
+            entry_type=dr.DeviceEntryType.SERVICE,
+        )
+        for association_id, subentry in self.association_subentries.items():
+            association = self.data.associations_by_id.get(association_id)
+            registry.async_get_or_create(
+                config_entry_id=entry.entry_id,
+                config_subentry_id=subentry.subentry_id,
+                identifiers={(DOMAIN, association_id)},
+                name=(association and association.name) or subentry.title,
+                manufacturer=MANUFACTURER,
+                model="Account association",
+                entry_type=dr.DeviceEntryType.SERVICE,
+                via_device_id=account.id,
+            )
+        for hub in self.data.hubs:
+            self._async_register_thing(hub, account.id)
+
+    @callback
+    def _async_register_thing(self, thing: ManagedThing, via_device_id: str) -> None:
+        """Create or update a hub's or a device's entry in the device registry."""
+        # What is sensitive isn't kept on disk with the Inventory: a stored one must not blank it here.
+        fresh = self.last_update_success
+        dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=self.config_entry.entry_id,
+            identifiers={(DOMAIN, thing.managed_thing_id)},
+            name=thing.name or thing.managed_thing_id,
+            via_device_id=via_device_id,
+            manufacturer=thing.brand if fresh else UNDEFINED,
+            model=thing.model if fresh else UNDEFINED,
+            serial_number=thing.serial_number if fresh else UNDEFINED,
+        )
+
+    @callback
+    def _async_register_things(self, thing_ids: Iterable[str]) -> None:
+        """Register devices below their hub, or below the account where they have none here."""
+        account = self.device_id(str(self.config_entry.unique_id))
+        if account is None:
+            return
+        for thing_id in thing_ids:
+            thing = self.data.things_by_id[thing_id]
+            parent = self.device_id(thing.parent_controller_id) if thing.parent_controller_id else None
+            self._async_register_thing(thing, parent or account)
+
+    @callback
+    def _async_sync_devices(self, diff: InventoryDiff) -> None:
+        """Add, update and remove devices after a successful synchronisation."""
+        self.async_register_parents()
+        self._async_register_things(
+            thing_id
+            for thing_id in sorted(diff.added_things | diff.changed_things)
+            if not self.data.things_by_id[thing_id].is_hub
+        )
+        if self._stale_devices_removed:
+            self._async_remove_devices(diff.removed_things)
+        else:
+            self._stale_devices_removed = True
+            self._async_remove_stale_devices()
+
+    @callback
+    def _async_track_associations(self, diff: InventoryDiff) -> None:
+        """Follow the account's associations where the user asked for that.
+
+        Only what comes or goes while it is followed counts, so that what the user left out at set-up stays out. The
+        associations of a scoped entry's account belong to other homes too and are never taken in unasked.
+        """
+        if not self.config_entry.options.get(CONF_TRACK_NEW_ASSOCIATIONS) or self.is_scoped:
+            return
+        entries = self.hass.config_entries
+        known = self.association_subentries
+        if self._associations_known:
+            for association_id in sorted(diff.added_associations - known.keys()):
+                entries.async_add_subentry(
+                    self.config_entry, new_association_subentry(self.data.associations_by_id[association_id])
+                )
+        for association_id in diff.removed_associations & known.keys():
+            entries.async_remove_subentry(self.config_entry, known[association_id].subentry_id)
+
+    @callback
+    def _async_remove_stale_devices(self) -> None:
+        """Remove the devices of things that the cloud no longer has, also those that went while we were off."""
+        keep = {str(self.config_entry.unique_id), *self.association_subentries, *self.data.things_by_id}
+        devices = dr.async_entries_for_config_entry(dr.async_get(self.hass), self.config_entry.entry_id)
+        known = {identifier for device in devices for domain, identifier in device.identifiers if domain == DOMAIN}
+        self._async_remove_devices(known - keep)
+
+    @callback
+    def _async_remove_devices(self, ids: Iterable[str]) -> None:
+        registry = dr.async_get(self.hass)
+        for aws_id in ids:
+            if (device_id := self.device_id(aws_id)) is not None:
+                registry.async_remove_device(device_id)
+
+    @callback
+    def device_id(self, aws_id: str) -> str | None:
+        """Return the registry id of the device that stands for an AWS id or the account."""
+        device = dr.async_get(self.hass).async_get_device_by_identifier((DOMAIN, aws_id), self.config_entry.entry_id)
+        return device.id if device is not None else None
+
+    def devices_of(self, kind: DeviceKind) -> Iterable[str]:
+        """Return the ids of all devices of a kind that should exist now."""
+        match kind:
+            case DeviceKind.ACCOUNT:
+                return (str(self.config_entry.unique_id),)
+            case DeviceKind.ASSOCIATION:
+                return self.association_subentries
+            case DeviceKind.HUB:
+                return [hub.managed_thing_id for hub in self.data.hubs]
+            case DeviceKind.THING:
+                return [thing.managed_thing_id for thing in self.data.managed_things if not thing.is_hub]
+
+
+class ConnectivityCoordinator(DataUpdateCoordinator[dict[str, Connectivity]]):
+    """Whether hubs are connected to AWS.
+
+    AWS tells that for one thing per call, so only hubs are asked, only those whose entity is enabled, and not as part
+    of a synchronisation.
+    """
+
+    config_entry: MiRegistrationConfigEntry
+
+    def __init__(
+        self, hass: HomeAssistant, entry: MiRegistrationConfigEntry, client: ManagedIntegrationsClient
+    ) -> None:
+        """Prepare; the first read is asked for by set-up, after everything else."""
+        super().__init__(
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=f"{entry.title} connectivity",
+            update_interval=timedelta(
+                minutes=entry.options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES)
+            ),
+            always_update=False,
+        )
+        self.client = client
+        self.data = {}
+
+    @override
+    async def _async_update_data(self) -> dict[str, Connectivity]:
+        """Read the connectivity of the hubs that an enabled entity shows; raises ``UpdateFailed``."""
+        hub_ids = sorted(set(self.async_contexts()))
+        with background():
+            try:
+                answers = await _side_by_side(*(self._connectivity(hub_id) for hub_id in hub_ids))
+            except AwsError as err:
+                raise update_error(err) from err
+        return {hub_id: answer for hub_id, answer in zip(hub_ids, answers, strict=True) if answer is not None}
+
+    async def _connectivity(self, hub_id: str) -> Connectivity | None:
+        try:
+            return await self.client.get_managed_thing_connectivity_data(hub_id)
+        except NotFoundError:
+            # It went since the last synchronisation; the next one removes its device.
+            return None

@@ -1,0 +1,711 @@
+"""The only way to the cloud for changes: plan → store → send → read back.
+
+An intent is on disk before its first request is sent and leaves the disk when it is done, refused for good, or
+cancelled. Whatever happens in between (a lost answer, an outage, a power cut) is settled by reading the pair back.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from itertools import groupby
+import logging
+from random import uniform
+from typing import Any, Final
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from .aws.client import ManagedIntegrationsClient
+from .aws.errors import (
+    AccessDeniedError,
+    AwsError,
+    CannotConnectError,
+    ClockSkewError,
+    ConflictError,
+    InvalidCredentialsError,
+    NotFoundError,
+    ThrottledError,
+)
+from .aws.models import Registration, RegistrationStatus
+from .aws.quota import background
+from .const import DOMAIN
+from .coordinator import MiRegistrationConfigEntry, MiRegistrationCoordinator, first_error_only
+from .inventory import Pair
+from .store import Failure, Intent, IntentKind, RegistrationStore
+
+_LOGGER = logging.getLogger(__name__)
+
+ROUNDS: Final = 3
+"""How often one attempt sends a pair whose outcome stays unknown, before it waits in the queue."""
+THROTTLED_TRIES: Final = 10
+"""How often one attempt sends a pair that is throttled; the quota spaces the tries out."""
+READ_BACK_SECONDS: Final = 60.0
+"""How long an attempt waits for the lists to show what AWS accepted."""
+LOST_ANSWER_SECONDS: Final = 15.0
+"""How long an attempt looks for the work of a request whose answer got lost, before it counts as not done."""
+READ_BACK_PAUSES: Final = (0.5, 8.0)
+"""The first pause between two looks at the lists, and the longest, in seconds."""
+RETRY_SECONDS: Final = (5.0, 900.0)
+"""The first pause before another attempt, and the longest, in seconds."""
+ACCEPTED_FOR: Final = timedelta(minutes=15)
+"""If no list shows a pair for so long after AWS accepted it, it is sent again."""
+
+
+class ItemStatus(StrEnum):
+    """What became of one pair of a request."""
+
+    REGISTERED = "registered"
+    PRE_ASSOCIATED = "pre_associated"
+    ALREADY_REGISTERED = "already_registered"
+    DEREGISTERED = "deregistered"
+    NOT_REGISTERED = "not_registered"
+    QUEUED = "queued"
+    PLANNED = "planned"
+    FAILED = "failed"
+
+
+class RegistrationState(StrEnum):
+    """How far a pair is, best first."""
+
+    ASSOCIATED = "associated"
+    PRE_ASSOCIATED = "pre_associated"
+    QUEUED = "queued"
+    FAILED = "failed"
+    NOT_REGISTERED = "not_registered"
+
+
+_RANK = {state: rank for rank, state in enumerate(RegistrationState)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """The verdict on one pair."""
+
+    managed_thing_id: str
+    device_id: str | None
+    account_association_id: str
+    device_discovery_id: str | None
+    status: ItemStatus
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that actions answer with."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far an attempt is with one intent."""
+
+    intent: Intent
+    before: Registration | None
+    """What the Inventory showed before anything was sent."""
+    accepted: bool = False
+    """AWS said yes; all that is left is to see it in the lists."""
+    error: AwsError | None = None
+    """The last thing that went wrong."""
+    request_id: str | None = None
+    unknown: bool = False
+    """A request left, and nobody knows whether its work was done."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One go at a batch of intents."""
+
+    progress: dict[Pair, _Progress]
+    stop: AwsError | None = None
+    """Why nothing more is sent in this attempt."""
+
+    def go_on_if_line_is_back(self) -> None:
+        """Send more after all if the line broke for a moment only, as the lists that could be read show."""
+        if isinstance(self.stop, CannotConnectError) and not any(p.unknown for p in self.progress.values()):
+            self.stop = None
+
+
+class Registrar:
+    """Registers and deregisters managed things; every one of its verdicts names one pair."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MiRegistrationConfigEntry,
+        client: ManagedIntegrationsClient,
+        store: RegistrationStore,
+        coordinator: MiRegistrationCoordinator,
+    ) -> None:
+        """Take over what the store still holds; nothing is sent before the cloud was read."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._store = store
+        self._queue = store.queue
+        self._coordinator = coordinator
+        self._active: dict[Pair, asyncio.Future[Item]] = {}
+        self._attempts: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
+        self._last_errors: dict[Pair, AwsError] = {}
+        self._pairs_of_thing: dict[str, set[Pair]] = {}
+        self._unsub_retry: CALLBACK_TYPE | None = None
+        for pair in (*self._queue.intents, *self._queue.failures):
+            self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+
+    # --- what entities and actions read -----------------------------------------------------------------------
+
+    @property
+    def pending_count(self) -> int:
+        """How many pairs wait to be registered or deregistered."""
+        return len(self._queue.intents)
+
+    def state_of(self, pair: Pair) -> RegistrationState:
+        """Return how far a pair is."""
+        inventory = self._coordinator.data
+        if inventory.is_registered(pair):
+            return RegistrationState.ASSOCIATED
+        intent = self._queue.intents.get(pair)
+        if pair in inventory.registrations_by_pair or (intent is not None and intent.accepted_at is not None):
+            return RegistrationState.PRE_ASSOCIATED
+        if intent is not None and intent.kind is IntentKind.REGISTER:
+            return RegistrationState.QUEUED
+        if pair in self._queue.failures:
+            return RegistrationState.FAILED
+        return RegistrationState.NOT_REGISTERED
+
+    def states_of(self, managed_thing_id: str) -> dict[str, RegistrationState]:
+        """Return how far a thing is with each account association that has to do with it."""
+        rows = self._coordinator.data.registrations_by_thing.get(managed_thing_id, ())
+        pairs = {(row.managed_thing_id, row.account_association_id) for row in rows}
+        pairs |= self._pairs_of_thing.get(managed_thing_id, set())
+        return {association_id: self.state_of((thing_id, association_id)) for thing_id, association_id in pairs}
+
+    def state_of_thing(self, managed_thing_id: str) -> RegistrationState:
+        """Return the best of a thing's states."""
+        return min(
+            self.states_of(managed_thing_id).values(), key=_RANK.__getitem__, default=RegistrationState.NOT_REGISTERED
+        )
+
+    def last_error(self, managed_thing_id: str) -> str | None:
+        """Return why a thing isn't registered, in AWS's words; ``None`` if nothing went wrong."""
+        for pair in sorted(self._pairs_of_thing.get(managed_thing_id, ())):
+            if (failure := self._queue.failures.get(pair)) is not None:
+                return f"{failure.error_code}: {failure.error_message}"
+            if (error := self._last_errors.get(pair)) is not None:
+                return f"{error.code}: {error.message}"
+        return None
+
+    def device_discovery_id(self, pair: Pair) -> str | None:
+        """Return the discovery job that a pair was last registered with."""
+        return self._queue.discovery_ids.get(pair)
+
+    # --- asking for something ---------------------------------------------------------------------------------
+
+    async def async_register(
+        self,
+        managed_thing_ids: Iterable[str],
+        account_association_id: str,
+        *,
+        device_discovery_id: str | None = None,
+        wait: bool = True,
+        dry_run: bool = False,
+    ) -> list[Item]:
+        """Register things with an association, and return a verdict on each in the order asked for.
+
+        With ``wait`` it returns when every pair is done, refused or waiting in the queue for the cloud; without it,
+        as soon as all are safe on disk. Raises nothing for a pair that fails.
+        """
+        verdicts: dict[Pair, Item] = {}
+        intents: list[Intent] = []
+        pairs = [(thing_id, account_association_id) for thing_id in dict.fromkeys(managed_thing_ids)]
+        for pair in pairs:
+            discovery_id = device_discovery_id or self._queue.discovery_ids.get(pair)
+            if (status := self._status_without_sending(pair, device_discovery_id)) is not None:
+                verdicts[pair] = self._item(pair, status, discovery_id)
+            elif discovery_id is None:
+                verdicts[pair] = self._refusal(pair, "no_device_discovery")
+            elif dry_run:
+                verdicts[pair] = self._item(pair, ItemStatus.PLANNED, discovery_id)
+            else:
+                intents.append(
+                    Intent(
+                        kind=IntentKind.REGISTER,
+                        managed_thing_id=pair[0],
+                        account_association_id=pair[1],
+                        device_discovery_id=discovery_id,
+                        created_at=dt_util.utcnow(),
+                    )
+                )
+        verdicts |= await self._async_carry_out(intents, wait=wait)
+        return [verdicts[pair] for pair in pairs]
+
+    async def async_deregister(
+        self, managed_thing_ids: Iterable[str], account_association_id: str, *, dry_run: bool = False
+    ) -> list[Item]:
+        """Deregister things from an association, cancelling registrations that still wait; verdicts as above."""
+        verdicts: dict[Pair, Item] = {}
+        intents: list[Intent] = []
+        pairs = [(thing_id, account_association_id) for thing_id in dict.fromkeys(managed_thing_ids)]
+        cancelled: set[Pair] = set()
+        for pair in pairs:
+            waiting = self._queue.intents.get(pair)
+            nothing_there = pair not in self._coordinator.data.registrations_by_pair
+            if nothing_there and pair not in self._active and (waiting is None or pair not in self._attempts):
+                verdicts[pair] = self._item(pair, ItemStatus.NOT_REGISTERED)
+                if not dry_run:
+                    cancelled.add(pair)
+            elif dry_run:
+                verdicts[pair] = self._item(pair, ItemStatus.PLANNED)
+            else:
+                intents.append(
+                    Intent(
+                        kind=IntentKind.DEREGISTER,
+                        managed_thing_id=pair[0],
+                        account_association_id=pair[1],
+                        device_discovery_id=None,
+                        created_at=dt_util.utcnow(),
+                    )
+                )
+        if cancelled & (self._queue.intents.keys() | self._queue.failures.keys()):
+            for pair in cancelled:
+                self._forget(pair)
+            await self._store.async_save_queue()
+            self._touch(cancelled)
+        verdicts |= await self._async_carry_out(intents, wait=True)
+        return [verdicts[pair] for pair in pairs]
+
+    async def async_register_thing(self, managed_thing_id: str) -> None:
+        """Register one thing, from its button; raises ``HomeAssistantError`` if that can't be done or fails."""
+        known = {pair[1] for pair in self._queue.discovery_ids if pair[0] == managed_thing_id}
+        candidates = sorted(known & self._coordinator.data.associations_by_id.keys())
+        if len(candidates) != 1:
+            candidates = sorted(self._coordinator.association_subentries)
+        if len(candidates) != 1:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="choose_account_association")
+        self.raise_for_failures(await self.async_register([managed_thing_id], candidates[0]))
+
+    async def async_deregister_thing(self, managed_thing_id: str) -> None:
+        """Deregister one thing from all its associations, from its button; raises ``HomeAssistantError``."""
+        items: list[Item] = []
+        for association_id in sorted(self.states_of(managed_thing_id)):
+            items += await self.async_deregister([managed_thing_id], association_id)
+        self.raise_for_failures(items)
+
+    def raise_for_failures(self, items: Collection[Item]) -> None:
+        """Raise a ``HomeAssistantError`` that names every device that failed, if any did."""
+        failed = [item for item in items if item.status is ItemStatus.FAILED]
+        if not failed:
+            return
+        things = self._coordinator.data.things_by_id
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="registration_failed",
+            translation_placeholders={
+                "failed": str(len(failed)),
+                "total": str(len(items)),
+                "devices": "; ".join(
+                    f"{(thing.name if (thing := things.get(item.managed_thing_id)) else None) or item.managed_thing_id}"
+                    f" ({item.error_code}: {item.error_message})"
+                    for item in failed
+                ),
+            },
+        )
+
+    def _status_without_sending(self, pair: Pair, device_discovery_id: str | None) -> ItemStatus | None:
+        """Return the verdict on a pair for which the newest Inventory shows that nothing has to be sent."""
+        waiting = self._queue.intents.get(pair)
+        if waiting is not None and waiting.kind is IntentKind.DEREGISTER:
+            return None
+        if self._coordinator.data.is_registered(pair):
+            return ItemStatus.ALREADY_REGISTERED
+        remembered = self._queue.discovery_ids.get(pair)
+        if (
+            pair in self._coordinator.data.registrations_by_pair
+            and remembered is not None
+            and device_discovery_id in (None, remembered)
+        ):
+            # Accepted from us before; AWS has it and is not done yet.
+            return ItemStatus.PRE_ASSOCIATED
+        return None
+
+    # --- carrying it out --------------------------------------------------------------------------------------
+
+    async def _async_carry_out(self, intents: list[Intent], *, wait: bool) -> dict[Pair, Item]:
+        """Put intents on disk, then start on them; return the verdicts that are known when it is time to answer."""
+        if not intents:
+            return {}
+        for intent in intents:
+            self._forget(intent.pair)
+            self._queue.intents[intent.pair] = intent
+            self._pairs_of_thing.setdefault(intent.managed_thing_id, set()).add(intent.pair)
+        await self._store.async_save_queue()
+        pairs = {intent.pair for intent in intents}
+        self._touch(pairs)
+        if not wait:
+            # A pair that another attempt is busy with is taken up again by the timer.
+            self._async_start([pair for pair in pairs if pair not in self._active], user=True)
+            return {pair: self._item(pair, ItemStatus.QUEUED) for pair in pairs}
+        while busy := [self._active[pair] for pair in pairs if pair in self._active]:
+            await asyncio.wait(busy)
+        futures = self._async_start(pairs, user=True)
+        if futures:
+            await asyncio.wait(futures.values())
+        return {pair: futures[pair].result() if pair in futures else self._settled_item(pair) for pair in pairs}
+
+    @callback
+    def _async_start(self, pairs: Iterable[Pair], *, user: bool) -> dict[Pair, asyncio.Future[Item]]:
+        """Start an attempt in the background; it goes on whatever becomes of the action that asked for it."""
+        batch = [intent for pair in pairs if (intent := self._queue.intents.get(pair)) is not None]
+        futures = {intent.pair: self._hass.loop.create_future() for intent in batch}
+        self._active |= futures
+        self._entry.async_create_background_task(
+            self._hass, self._async_attempt(batch, futures, user=user), f"{DOMAIN} attempt of {len(batch)} pairs"
+        )
+        return futures
+
+    async def _async_attempt(
+        self, batch: list[Intent], futures: Mapping[Pair, asyncio.Future[Item]], *, user: bool
+    ) -> None:
+        """Bring a batch as far as it goes now; what is left waits in the queue for another attempt."""
+        before = self._coordinator.data.registrations_by_pair
+        attempt = _Attempt({intent.pair: _Progress(intent, before.get(intent.pair)) for intent in batch})
+        try:
+            if user:
+                await self._async_rounds(attempt)
+            else:
+                with background():
+                    await self._async_rounds(attempt)
+            await self._async_finish(attempt, futures)
+        finally:
+            for pair, future in futures.items():
+                if self._active.get(pair) is future:
+                    del self._active[pair]
+                if not future.done():
+                    future.set_result(self._item(pair, ItemStatus.QUEUED))
+        self._schedule_retry()
+
+    async def _async_rounds(self, attempt: _Attempt) -> None:
+        """Send what isn't accepted yet, read back, and send again what got lost on the way."""
+        for _ in range(ROUNDS):
+            todo = [
+                progress for progress in attempt.progress.values() if not progress.accepted and _retryable(progress)
+            ]
+            if not todo or attempt.stop is not None:
+                return
+            with first_error_only():
+                async with asyncio.TaskGroup() as group:
+                    for progress in todo:
+                        group.create_task(self._async_send(attempt, progress))
+            await self._async_read_back(attempt)
+            attempt.go_on_if_line_is_back()
+
+    async def _async_send(self, attempt: _Attempt, progress: _Progress) -> None:
+        """Send one pair's request, again while it is throttled; the verdict is left in ``progress``."""
+        intent = progress.intent
+        for _ in range(THROTTLED_TRIES):
+            if attempt.stop is not None:
+                progress.error = progress.error or attempt.stop
+                return
+            self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
+            try:
+                if intent.kind is IntentKind.REGISTER:
+                    progress.request_id = await self._client.register_account_association(
+                        managed_thing_id=intent.managed_thing_id,
+                        account_association_id=intent.account_association_id,
+                        device_discovery_id=str(intent.device_discovery_id),
+                    )
+                else:
+                    progress.request_id = await self._client.deregister_account_association(
+                        managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
+                    )
+            except ThrottledError as err:
+                progress.error = err
+                continue
+            except AwsError as err:
+                progress.error = err
+                progress.unknown = err.transient or isinstance(err, ConflictError)
+                if isinstance(err, AccessDeniedError | CannotConnectError | ClockSkewError | InvalidCredentialsError):
+                    attempt.stop = err
+                return
+            progress.accepted = True
+            progress.error = None
+            return
+
+    async def _async_read_back(self, attempt: _Attempt) -> None:
+        """Read the lists until they show what was accepted, and settle what may or may not have been done.
+
+        It reads the pages of each association concerned, not one call per pair.
+        """
+        open_pairs = {
+            pair: progress for pair, progress in attempt.progress.items() if progress.accepted or progress.unknown
+        }
+        by_association = groupby(sorted(open_pairs), key=lambda pair: pair[1])
+        with first_error_only():
+            async with asyncio.TaskGroup() as group:
+                for association_id, pairs in by_association:
+                    group.create_task(
+                        self._async_read_back_association(association_id, [open_pairs[pair] for pair in pairs])
+                    )
+
+    async def _async_read_back_association(self, association_id: str, todo: list[_Progress]) -> None:
+        pause, longest = READ_BACK_PAUSES
+        started = self._hass.loop.time()
+        while True:
+            try:
+                rows = await self._client.list_managed_thing_account_associations(account_association_id=association_id)
+            except AwsError as err:
+                _LOGGER.debug("Reading back association %s failed: %s", association_id, err.code)
+                return
+            self._coordinator.async_merge_registrations(association_id, rows)
+            shown = {(row.managed_thing_id, row.account_association_id): row for row in rows}
+            for progress in todo:
+                if progress.unknown and _is_shown(progress, shown):
+                    progress.accepted = True
+                    progress.unknown = False
+                    progress.error = None
+            waiting = [p for p in todo if p.unknown or not self._is_complete(p.intent, shown)]
+            if not waiting or self._hass.loop.time() >= started + READ_BACK_SECONDS:
+                break
+            if all(p.unknown for p in waiting) and self._hass.loop.time() >= started + LOST_ANSWER_SECONDS:
+                break
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+        for progress in todo:
+            if progress.unknown:
+                # The lists were read and don't show it: the request, or its work, got lost.
+                progress.unknown = False
+
+    def _is_complete(self, intent: Intent, shown: Mapping[Pair, Registration]) -> bool:
+        """Whether the lists show that an intent is through."""
+        if intent.kind is IntentKind.DEREGISTER:
+            return intent.pair not in shown
+        return self._coordinator.data.is_registered(intent.pair)
+
+    async def _async_finish(self, attempt: _Attempt, futures: Mapping[Pair, asyncio.Future[Item]]) -> None:
+        """Turn what an attempt found out into verdicts, and take off the disk what is through."""
+        verdicts: dict[Pair, Item] = {}
+        for pair, progress in attempt.progress.items():
+            if self._queue.intents.get(pair) is not progress.intent:
+                # Replaced by a newer wish while this attempt ran; that one has its own verdict.
+                verdicts[pair] = self._item(pair, ItemStatus.QUEUED)
+                continue
+            verdicts[pair] = self._verdict(pair, progress)
+            if verdicts[pair].status is ItemStatus.QUEUED and progress.error is not None:
+                self._last_errors[pair] = progress.error
+        await self._store.async_save_queue()
+        self._touch(verdicts)
+        if isinstance(attempt.stop, InvalidCredentialsError):
+            self._entry.async_start_reauth(self._hass)
+        for pair, item in verdicts.items():
+            if not futures[pair].done():
+                futures[pair].set_result(item)
+        if any(progress.accepted for progress in attempt.progress.values()):
+            await self._coordinator.async_request_refresh()
+
+    def _verdict(self, pair: Pair, progress: _Progress) -> Item:
+        """Return the verdict on a pair, and forget or keep its intent accordingly."""
+        intent, error = progress.intent, progress.error
+        registering = intent.kind is IntentKind.REGISTER
+        if progress.accepted:
+            if not registering:
+                self._forget(pair)
+                self._queue.discovery_ids.pop(pair, None)
+                return self._item(pair, ItemStatus.DEREGISTERED, request_id=progress.request_id)
+            self._queue.discovery_ids[pair] = str(intent.device_discovery_id)
+            if pair in self._coordinator.data.registrations_by_pair:
+                self._forget(pair)
+            else:
+                self._queue.intents[pair] = replace(intent, accepted_at=dt_util.utcnow())
+                self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+                self._last_errors.pop(pair, None)
+            done = self._coordinator.data.is_registered(pair)
+            return self._item(
+                pair,
+                ItemStatus.REGISTERED if done else ItemStatus.PRE_ASSOCIATED,
+                intent.device_discovery_id,
+                request_id=progress.request_id,
+            )
+        if error is None or error.transient or isinstance(error, InvalidCredentialsError):
+            return self._item(pair, ItemStatus.QUEUED, intent.device_discovery_id, error)
+        self._forget(pair)
+        if not registering and isinstance(error, NotFoundError):
+            return self._item(pair, ItemStatus.NOT_REGISTERED)
+        self._queue.failures[pair] = Failure(
+            kind=intent.kind,
+            error_code=error.code,
+            error_message=error.message,
+            request_id=error.request_id,
+            failed_at=dt_util.utcnow(),
+        )
+        self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+        return self._item(pair, ItemStatus.FAILED, intent.device_discovery_id, error)
+
+    # --- later ------------------------------------------------------------------------------------------------
+
+    @callback
+    def async_inventory_updated(self) -> None:
+        """Settle what a synchronisation shows, and go on with what waited for the cloud."""
+        if not self._coordinator.last_update_success:
+            return
+        inventory = self._coordinator.data
+        settled = {
+            pair
+            for pair, intent in self._queue.intents.items()
+            if pair not in self._active
+            and (
+                inventory.is_registered(pair)
+                or (intent.accepted_at is not None and pair in inventory.registrations_by_pair)
+                if intent.kind is IntentKind.REGISTER
+                else pair not in inventory.registrations_by_pair
+            )
+        }
+        settled |= {
+            pair
+            for pair in self._queue.failures
+            if inventory.is_registered(pair) or pair[0] not in inventory.things_by_id
+        }
+        if settled:
+            for pair in settled:
+                if (intent := self._queue.intents.get(pair)) is not None and intent.device_discovery_id is not None:
+                    self._queue.discovery_ids[pair] = intent.device_discovery_id
+                self._forget(pair)
+            self._entry.async_create_background_task(
+                self._hass, self._store.async_save_queue(), f"{DOMAIN} save the queue"
+            )
+            self._touch(settled)
+        if self._unsub_retry is None:
+            self._schedule_retry()
+
+    @callback
+    def _schedule_retry(self) -> None:
+        """Set the timer for the next attempt at what waits; later the more often it was tried."""
+        self.async_stop()
+        waiting = [intent for pair, intent in self._queue.intents.items() if pair not in self._active]
+        if waiting:
+            self._unsub_retry = async_call_later(
+                self._hass,
+                min(self._pause_before(intent) for intent in waiting),
+                HassJob(self._async_retry, f"{DOMAIN} retry", cancel_on_shutdown=True),
+            )
+
+    def _pause_before(self, intent: Intent) -> float:
+        """Return how many seconds an intent waits for its next attempt."""
+        if intent.accepted_at is not None:
+            return max(0.0, (intent.accepted_at + ACCEPTED_FOR - dt_util.utcnow()).total_seconds())
+        first, longest = RETRY_SECONDS
+        tries: int = min(self._attempts.get(intent.pair, 0), 16)
+        return min(longest, first * float(2**tries)) * uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
+
+    async def _async_retry(self, _now: object) -> None:
+        """Try again what waits, once the newest Inventory is good enough to decide on."""
+        self._unsub_retry = None
+        if not self._coordinator.last_update_success:
+            await self._coordinator.async_refresh()
+        if not self._coordinator.last_update_success:
+            for pair in self._queue.intents:
+                self._attempts[pair] = self._attempts.get(pair, 0) + 1
+            self._schedule_retry()
+            return
+        now = dt_util.utcnow()
+        due = [
+            pair
+            for pair, intent in self._queue.intents.items()
+            if pair not in self._active and (intent.accepted_at is None or now >= intent.accepted_at + ACCEPTED_FOR)
+        ]
+        if due:
+            self._async_start(due, user=False)
+        else:
+            self._schedule_retry()
+
+    @callback
+    def async_stop(self) -> None:
+        """Stop the timer; what waits is on disk."""
+        if self._unsub_retry is not None:
+            self._unsub_retry()
+            self._unsub_retry = None
+
+    # --- small things -----------------------------------------------------------------------------------------
+
+    def _forget(self, pair: Pair) -> None:
+        """Drop a pair's intent and failure."""
+        self._queue.intents.pop(pair, None)
+        self._queue.failures.pop(pair, None)
+        self._attempts.pop(pair, None)
+        self._last_errors.pop(pair, None)
+        if (pairs := self._pairs_of_thing.get(pair[0])) is not None:
+            pairs.discard(pair)
+            if not pairs:
+                del self._pairs_of_thing[pair[0]]
+
+    def _touch(self, pairs: Iterable[Pair]) -> None:
+        """Let the entities of pairs, and the account's, show where they are now."""
+        self._coordinator.async_touch({str(self._entry.unique_id), *(aws_id for pair in pairs for aws_id in pair)})
+
+    def _item(
+        self,
+        pair: Pair,
+        status: ItemStatus,
+        device_discovery_id: str | None = None,
+        error: AwsError | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Item:
+        return Item(
+            managed_thing_id=pair[0],
+            device_id=self._coordinator.device_id(pair[0]),
+            account_association_id=pair[1],
+            device_discovery_id=device_discovery_id,
+            status=status,
+            error_code=None if error is None else error.code,
+            error_message=None if error is None else error.message,
+            request_id=request_id if error is None else error.request_id,
+        )
+
+    def _settled_item(self, pair: Pair) -> Item:
+        """Return the verdict on a pair that another request brought to its end meanwhile."""
+        match self.state_of(pair):
+            case RegistrationState.ASSOCIATED:
+                return self._item(pair, ItemStatus.ALREADY_REGISTERED)
+            case RegistrationState.PRE_ASSOCIATED:
+                return self._item(pair, ItemStatus.PRE_ASSOCIATED)
+            case RegistrationState.QUEUED:
+                return self._item(pair, ItemStatus.QUEUED)
+            case RegistrationState.FAILED:
+                failure = self._queue.failures[pair]
+                return replace(
+                    self._item(pair, ItemStatus.FAILED, request_id=failure.request_id),
+                    error_code=failure.error_code,
+                    error_message=failure.error_message,
+                )
+            case RegistrationState.NOT_REGISTERED:
+                return self._item(pair, ItemStatus.NOT_REGISTERED)
+
+    def _refusal(self, pair: Pair, translation_key: str) -> Item:
+        """Return the verdict on a pair that can't even be tried, in the user's language."""
+        reason = HomeAssistantError(translation_domain=DOMAIN, translation_key=translation_key)
+        return Item(
+            managed_thing_id=pair[0],
+            device_id=self._coordinator.device_id(pair[0]),
+            account_association_id=pair[1],
+            device_discovery_id=None,
+            status=ItemStatus.FAILED,
+            error_code=translation_key,
+            error_message=str(reason),
+        )
+
+
+def _retryable(progress: _Progress) -> bool:
+    """Whether sending a pair again in the same attempt makes sense."""
+    error = progress.error
+    return error is None or (error.transient and not isinstance(error, ThrottledError))
+
+
+def _is_shown(progress: _Progress, shown: Mapping[Pair, Registration]) -> bool:
+    """Whether the lists show that a request whose answer got lost did its work."""
+    row = shown.get(progress.intent.pair)
+    if progress.intent.kind is IntentKind.DEREGISTER:
+        return row is None
+    return row is not None and (row.status is RegistrationStatus.ASSOCIATED or progress.before is None)
