@@ -17,6 +17,8 @@ from .coordinator import (
     MiRegistrationData,
     create_client,
 )
+from .device_discovery import DeviceDiscoveries
+from .onboarding import Onboarder
 from .registrar import Registrar
 from .services import async_setup_services
 from .store import RegistrationStore
@@ -50,10 +52,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
         await coordinator.async_config_entry_first_refresh()
     else:
         coordinator.async_start_from_store()
-    registrar = Registrar(hass, entry, client, store, coordinator)
+    discoveries = DeviceDiscoveries(coordinator)
+    registrar = Registrar(coordinator, discoveries)
+    onboarder = Onboarder(coordinator, discoveries, registrar)
     connectivity = ConnectivityCoordinator(hass, entry, client)
     entry.runtime_data = MiRegistrationData(
-        client=client, store=store, coordinator=coordinator, registrar=registrar, connectivity=connectivity
+        client=client,
+        store=store,
+        coordinator=coordinator,
+        discoveries=discoveries,
+        registrar=registrar,
+        onboarder=onboarder,
+        connectivity=connectivity,
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(coordinator.async_add_listener(registrar.async_inventory_updated))

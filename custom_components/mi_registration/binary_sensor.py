@@ -12,13 +12,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .aws.models import AssociationState
-from .coordinator import DeviceKind, MiRegistrationConfigEntry
+from .coordinator import AUTHORIZATION_PROBLEMS, DeviceKind, MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0
-
-AUTHORIZATION_PROBLEMS = {AssociationState.REFRESH_TOKEN_EXPIRED, AssociationState.ASSOCIATION_FAILED}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import logging
 import re
 from typing import Any, override
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -60,8 +60,8 @@ from .const import (
     REGIONS,
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
-from .coordinator import MiRegistrationConfigEntry, create_client
-from .subentry_flow import AccountAssociationSubentryFlow, association_options, association_subentry, flow_error
+from .coordinator import MiRegistrationConfigEntry, association_subentry, create_client
+from .subentry_flow import AccountAssociationSubentryFlow, association_options, flow_error
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,43 +88,43 @@ _AUTH_METHOD = SelectSelector(
     )
 )
 _ASSUME_ROLE = section(
-    probatio.Schema({probatio.Optional(CONF_ROLE_ARN): _TEXT, probatio.Optional(CONF_EXTERNAL_ID): _TEXT}),
+    vol.Schema({vol.Optional(CONF_ROLE_ARN): _TEXT, vol.Optional(CONF_EXTERNAL_ID): _TEXT}),
     {"collapsed": True},
 )
 
-USER_SCHEMA = probatio.Schema(
+USER_SCHEMA = vol.Schema(
     {
-        probatio.Required(CONF_REGION): SelectSelector(
+        vol.Required(CONF_REGION): SelectSelector(
             SelectSelectorConfig(options=list(REGIONS), custom_value=True, mode=SelectSelectorMode.DROPDOWN)
         ),
-        probatio.Required(CONF_AUTH_METHOD, default=AUTH_ACCESS_KEY): _AUTH_METHOD,
-        probatio.Optional(SECTION_ADVANCED): section(
-            probatio.Schema({probatio.Optional(CONF_ENDPOINT_URL): _URL, probatio.Optional(CONF_OWNER): _TEXT}),
+        vol.Required(CONF_AUTH_METHOD, default=AUTH_ACCESS_KEY): _AUTH_METHOD,
+        vol.Optional(SECTION_ADVANCED): section(
+            vol.Schema({vol.Optional(CONF_ENDPOINT_URL): _URL, vol.Optional(CONF_OWNER): _TEXT}),
             {"collapsed": True},
         ),
     }
 )
 # Another Region would be another entry, and the owner is among the options.
-UPDATE_SCHEMA = probatio.Schema(
+UPDATE_SCHEMA = vol.Schema(
     {
-        probatio.Required(CONF_AUTH_METHOD): _AUTH_METHOD,
-        probatio.Optional(SECTION_ADVANCED): section(
-            probatio.Schema({probatio.Optional(CONF_ENDPOINT_URL): _URL}), {"collapsed": True}
+        vol.Required(CONF_AUTH_METHOD): _AUTH_METHOD,
+        vol.Optional(SECTION_ADVANCED): section(
+            vol.Schema({vol.Optional(CONF_ENDPOINT_URL): _URL}), {"collapsed": True}
         ),
     }
 )
-ACCESS_KEY_SCHEMA = probatio.Schema(
+ACCESS_KEY_SCHEMA = vol.Schema(
     {
-        probatio.Required(CONF_ACCESS_KEY_ID): _TEXT,
+        vol.Required(CONF_ACCESS_KEY_ID): _TEXT,
         # Not required where the entry has one already: AWS shows a secret access key only once.
-        probatio.Optional(CONF_SECRET_ACCESS_KEY): _SECRET,
-        probatio.Optional(CONF_ASSUME_ROLE): _ASSUME_ROLE,
+        vol.Optional(CONF_SECRET_ACCESS_KEY): _SECRET,
+        vol.Optional(CONF_ASSUME_ROLE): _ASSUME_ROLE,
     }
 )
-DEFAULT_CHAIN_SCHEMA = probatio.Schema(
+DEFAULT_CHAIN_SCHEMA = vol.Schema(
     {
-        probatio.Optional(CONF_PROFILE_NAME): _TEXT,
-        probatio.Optional(CONF_ASSUME_ROLE): _ASSUME_ROLE,
+        vol.Optional(CONF_PROFILE_NAME): _TEXT,
+        vol.Optional(CONF_ASSUME_ROLE): _ASSUME_ROLE,
     }
 )
 
@@ -150,12 +150,12 @@ def _endpoint_error(endpoint_url: str) -> str | None:
     return None
 
 
-def _whole_number(maximum: int, unit: str | None = None) -> probatio.All[int]:
+def _whole_number(maximum: int, unit: str | None = None) -> vol.All[int]:
     """Return a field for a whole number from 1."""
     config = NumberSelectorConfig(min=1, max=maximum, step=1, mode=NumberSelectorMode.BOX)
     if unit is not None:
         config["unit_of_measurement"] = unit
-    return probatio.All(NumberSelector(config), probatio.Coerce(int))
+    return vol.All(NumberSelector(config), vol.Coerce(int))
 
 
 class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -225,9 +225,9 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
         options = association_options(self._associations)
         return self.async_show_form(
             step_id="account_associations",
-            data_schema=probatio.Schema(
+            data_schema=vol.Schema(
                 {
-                    probatio.Required(
+                    vol.Required(
                         CONF_ACCOUNT_ASSOCIATIONS, default=[option["value"] for option in options]
                     ): SelectSelector(
                         SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
@@ -337,8 +337,6 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     def _async_create(self, chosen: set[str]) -> ConfigFlowResult:
         """Create the entry with the account associations chosen as its subentries."""
-        # Another flow may have been quicker while this one waited for the choice.
-        self._abort_if_unique_id_configured()
         return self.async_create_entry(
             title=self._title,
             data=self._data,
@@ -393,7 +391,7 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
             description_placeholders=placeholders,
         )
 
-    def _filled(self, schema: probatio.Schema, values: Mapping[str, Any]) -> probatio.Schema:
+    def _filled(self, schema: vol.Schema, values: Mapping[str, Any]) -> vol.Schema:
         """Return a form with values filled in, and those sections open that have any."""
         filled = self.add_suggested_values_to_schema(schema, values)
         for key, field in filled.schema.items():
@@ -434,22 +432,22 @@ class MiRegistrationOptionsFlow(OptionsFlow):
             description_placeholders=placeholders,
         )
 
-    def _schema(self) -> probatio.Schema:
+    def _schema(self) -> vol.Schema:
         """Return the form; the hubs known are offered by name, others can be typed in."""
         entry: MiRegistrationConfigEntry = self.config_entry
         hubs = entry.runtime_data.coordinator.data.hubs if entry.state is ConfigEntryState.LOADED else ()
         labels = {hub_id: hub_id for hub_id in entry.options.get(CONF_HUB_IDS, ())} | {
             hub.managed_thing_id: hub.name or hub.managed_thing_id for hub in hubs
         }
-        return probatio.Schema(
+        return vol.Schema(
             {
-                probatio.Required(CONF_SCAN_INTERVAL_MINUTES, default=DEFAULT_SCAN_INTERVAL_MINUTES): _whole_number(
+                vol.Required(CONF_SCAN_INTERVAL_MINUTES, default=DEFAULT_SCAN_INTERVAL_MINUTES): _whole_number(
                     1440, unit="min"
                 ),
-                probatio.Required(CONF_REQUESTS_PER_SECOND, default=DEFAULT_REQUESTS_PER_SECOND): _whole_number(100),
-                probatio.Required(CONF_TRACK_NEW_ASSOCIATIONS, default=False): BooleanSelector(),
-                probatio.Optional(CONF_OWNER): _TEXT,
-                probatio.Optional(CONF_HUB_IDS): SelectSelector(
+                vol.Required(CONF_REQUESTS_PER_SECOND, default=DEFAULT_REQUESTS_PER_SECOND): _whole_number(100),
+                vol.Required(CONF_TRACK_NEW_ASSOCIATIONS, default=False): BooleanSelector(),
+                vol.Optional(CONF_OWNER): _TEXT,
+                vol.Optional(CONF_HUB_IDS): SelectSelector(
                     SelectSelectorConfig(
                         options=[SelectOptionDict(value=hub_id, label=label) for hub_id, label in labels.items()],
                         multiple=True,

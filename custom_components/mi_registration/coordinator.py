@@ -9,12 +9,13 @@ from enum import StrEnum
 import logging
 from random import uniform
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry, ConfigSubentryData
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import UNDEFINED
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.loader import async_get_loaded_integration
@@ -23,7 +24,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .aws.client import Boto3ManagedIntegrationsClient, ManagedIntegrationsClient
 from .aws.errors import AwsError, InvalidCredentialsError, NotFoundError, ThrottledError
-from .aws.models import AccountAssociation, Connectivity, ManagedThing, Registration, Role
+from .aws.models import AccountAssociation, AssociationState, Connectivity, ManagedThing, Registration, Role
 from .aws.quota import Quota, background
 from .aws.session import ConnectionSettings
 from .const import (
@@ -44,6 +45,8 @@ from .const import (
 from .inventory import Inventory, InventoryDiff
 
 if TYPE_CHECKING:
+    from .device_discovery import DeviceDiscoveries
+    from .onboarding import Onboarder
     from .registrar import Registrar
     from .store import RegistrationStore
 
@@ -52,6 +55,8 @@ _QUOTAS: HassKey[dict[str, Quota]] = HassKey(f"{DOMAIN}_quotas")
 
 THROTTLED_RETRY_SECONDS = (60.0, 300.0)
 """After a throttled poll the next one waits this long at least, by chance, so that gateways drift apart."""
+MAX_READS = 3
+"""How often a synchronisation starts over because of writes; their own follow-up reads what this one missed."""
 LISTENERS_PER_SLICE = 200
 """So many listeners are told at once; the event loop may do other work before the next ones."""
 
@@ -63,11 +68,33 @@ class MiRegistrationData:
     client: ManagedIntegrationsClient
     store: RegistrationStore
     coordinator: MiRegistrationCoordinator
+    discoveries: DeviceDiscoveries
     registrar: Registrar
+    onboarder: Onboarder
     connectivity: ConnectivityCoordinator
 
 
 type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]
+
+
+class Activity(StrEnum):
+    """What can happen to an account association and its devices."""
+
+    DEVICE_FOUND = "device_found"
+    DEVICE_REGISTERED = "device_registered"
+    DEVICE_DEREGISTERED = "device_deregistered"
+    REGISTRATION_FAILED = "registration_failed"
+    DISCOVERY_FINISHED = "discovery_finished"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+    AUTHORIZATION_RESTORED = "authorization_restored"
+
+
+AUTHORIZATION_PROBLEMS: Final = frozenset({AssociationState.REFRESH_TOKEN_EXPIRED, AssociationState.ASSOCIATION_FAILED})
+
+
+def activity_signal(entry: MiRegistrationConfigEntry) -> str:
+    """Return the dispatcher signal for what happens: association id, :class:`Activity` and attributes follow it."""
+    return f"{DOMAIN}_{entry.entry_id}_activity"
 
 
 class DeviceKind(StrEnum):
@@ -79,18 +106,16 @@ class DeviceKind(StrEnum):
     THING = "thing"
 
 
-def new_association_subentry(association: AccountAssociation) -> ConfigSubentry:
-    """Return the subentry for an account association that is to be looked after here."""
-    return ConfigSubentry(
-        data=MappingProxyType(
-            {
-                CONF_ACCOUNT_ASSOCIATION_ID: association.account_association_id,
-                CONF_REGISTRATION_POLICY: POLICY_MANUAL,
-            }
-        ),
+def association_subentry(association: AccountAssociation) -> ConfigSubentryData:
+    """Return the subentry that looks after an account association; its devices are registered by hand at first."""
+    return ConfigSubentryData(
         subentry_type=SUBENTRY_ACCOUNT_ASSOCIATION,
         title=association.name or association.account_association_id,
         unique_id=association.account_association_id,
+        data={
+            CONF_ACCOUNT_ASSOCIATION_ID: association.account_association_id,
+            CONF_REGISTRATION_POLICY: POLICY_MANUAL,
+        },
     )
 
 
@@ -153,6 +178,10 @@ async def _side_by_side[T](*calls: Coroutine[Any, Any, T]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+def _lower(value: StrEnum | None) -> str | None:
+    return None if value is None else value.lower()
+
+
 def _run(callbacks: Iterable[CALLBACK_TYPE]) -> None:
     for update in callbacks:
         update()
@@ -186,6 +215,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self._identity_confirmed = False
         self._published = Inventory()
         self._published_success: bool | None = None
+        self._merges = 0
         self._stale_devices_removed = False
         self._associations_known = store.inventory is not None
         if store.inventory is not None:
@@ -205,16 +235,24 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             try:
                 if not self._identity_confirmed:
                     await self._async_confirm_identity()
-                with first_error_only():
-                    async with asyncio.TaskGroup() as group:
-                        things = group.create_task(self._list_managed_things())
-                        associations = group.create_task(self.client.list_account_associations())
-                        registrations = group.create_task(self._list_registrations())
+                return await self._async_read()
             except AwsError as err:
                 raise update_error(err) from err
-        inventory = await self.hass.async_add_executor_job(
-            Inventory.build, things.result(), associations.result(), registrations.result(), self.data
-        )
+
+    async def _async_read(self) -> Inventory:
+        """Read the three lists side by side, again if something was written and read back meanwhile."""
+        for _ in range(MAX_READS):
+            merges = self._merges
+            with first_error_only():
+                async with asyncio.TaskGroup() as group:
+                    things = group.create_task(self._list_managed_things())
+                    associations = group.create_task(self.client.list_account_associations())
+                    registrations = group.create_task(self._list_registrations())
+            inventory = await self.hass.async_add_executor_job(
+                Inventory.build, things.result(), associations.result(), registrations.result(), self.data
+            )
+            if self._merges == merges:
+                break
         self.update_interval = self._interval
         self.store.async_keep_inventory(inventory, dt_util.utcnow())
         return inventory
@@ -318,9 +356,28 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     @callback
     def async_merge_registrations(self, account_association_id: str, rows: Iterable[Registration]) -> None:
         """Publish an association's registrations that were read back after a write, ahead of the next poll."""
-        self.data = self.data.with_registrations(account_association_id, rows)
+        self._publish_merged(self.data.with_registrations(account_association_id, rows))
+
+    @callback
+    def async_merge_things(self, things: Iterable[ManagedThing]) -> None:
+        """Publish things that were created since the last synchronisation, ahead of the next poll."""
+        new = [thing for thing in things if thing.managed_thing_id not in self.data.things_by_id]
+        if new:
+            self._publish_merged(
+                Inventory.build(
+                    [*self.data.managed_things, *new],
+                    self.data.account_associations,
+                    self.data.registrations,
+                    self.data,
+                )
+            )
+
+    @callback
+    def _publish_merged(self, inventory: Inventory) -> None:
+        self._merges += 1
+        self.data = inventory
         if self.as_of is not None:
-            self.store.async_keep_inventory(self.data, self.as_of)
+            self.store.async_keep_inventory(inventory, self.as_of)
         self.async_update_listeners()
 
     @callback
@@ -341,13 +398,53 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self._published = new
         if self.last_update_success:
             self._async_track_associations(diff)
-            self._associations_known = True
             self._async_sync_devices(diff)
+            if self._associations_known:
+                self._async_announce_changes(diff, old, new)
+            self._associations_known = True
         if self.last_update_success is not self._published_success:
             self._published_success = self.last_update_success
             self._async_notify(None)
+        elif touched := diff.touched(old, new):
+            # The account counts what its things and associations have.
+            self._async_notify({str(self.config_entry.unique_id), *touched})
         else:
-            self._async_notify(diff.touched(old, new))
+            self._async_notify(touched)
+
+    @callback
+    def async_announce(self, account_association_id: str, activity: Activity, attributes: dict[str, Any]) -> None:
+        """Tell Home Assistant of one fact about an account association, once."""
+        async_dispatcher_send(
+            self.hass, activity_signal(self.config_entry), account_association_id, activity, attributes
+        )
+
+    @callback
+    def _async_announce_changes(self, diff: InventoryDiff, old: Inventory, new: Inventory) -> None:
+        """Announce what changed in the cloud, whoever changed it, in a fixed order."""
+        for association_id in sorted(diff.changed_associations):
+            before = old.associations_by_id[association_id].state in AUTHORIZATION_PROBLEMS
+            after = new.associations_by_id[association_id].state in AUTHORIZATION_PROBLEMS
+            if before != after:
+                self.async_announce(
+                    association_id,
+                    Activity.AUTHORIZATION_EXPIRED if after else Activity.AUTHORIZATION_RESTORED,
+                    {"state": _lower(new.associations_by_id[association_id].state)},
+                )
+        things = diff.changed_things | diff.removed_things
+        pairs = diff.changed_pairs | {
+            (thing_id, row.account_association_id)
+            for thing_id in things
+            for row in old.registrations_by_thing.get(thing_id, ())
+        }
+        for pair in sorted(pairs):
+            before, after = old.is_registered(pair), new.is_registered(pair)
+            if before != after:
+                thing = (new if after else old).things_by_id[pair[0]]
+                self.async_announce(
+                    pair[1],
+                    Activity.DEVICE_REGISTERED if after else Activity.DEVICE_DEREGISTERED,
+                    {"managed_thing_id": pair[0], "name": thing.name},
+                )
 
     @callback
     def async_subentries_changed(self) -> None:
@@ -467,8 +564,15 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         known = self.association_subentries
         if self._associations_known:
             for association_id in sorted(diff.added_associations - known.keys()):
+                subentry = association_subentry(self.data.associations_by_id[association_id])
                 entries.async_add_subentry(
-                    self.config_entry, new_association_subentry(self.data.associations_by_id[association_id])
+                    self.config_entry,
+                    ConfigSubentry(
+                        data=MappingProxyType(dict(subentry["data"])),
+                        subentry_type=subentry["subentry_type"],
+                        title=subentry["title"],
+                        unique_id=subentry["unique_id"],
+                    ),
                 )
         for association_id in diff.removed_associations & known.keys():
             entries.async_remove_subentry(self.config_entry, known[association_id].subentry_id)

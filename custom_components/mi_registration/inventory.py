@@ -115,6 +115,15 @@ class Inventory:
         return {name: tuple(rows) for name, rows in groups.items()}
 
     @cached_property
+    def things_by_connector_device(self) -> dict[tuple[str | None, str], str]:
+        """Managed thing ids by connector destination and the vendor's id of the device."""
+        return {
+            (thing.connector_destination_id, thing.connector_device_id): thing.managed_thing_id
+            for thing in self.managed_things
+            if thing.connector_device_id is not None
+        }
+
+    @cached_property
     def hubs(self) -> tuple[ManagedThing, ...]:
         """Things with role CONTROLLER."""
         return tuple(thing for thing in self.managed_things if thing.is_hub)

@@ -5,8 +5,9 @@ cancelled. Whatever happens in between (a lost answer, an outage, a power cut) i
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -14,12 +15,11 @@ import logging
 from random import uniform
 from typing import Any, Final
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .aws.client import ManagedIntegrationsClient
 from .aws.errors import (
     AccessDeniedError,
     AwsError,
@@ -27,15 +27,17 @@ from .aws.errors import (
     ClockSkewError,
     ConflictError,
     InvalidCredentialsError,
+    InvalidRequestError,
     NotFoundError,
     ThrottledError,
 )
 from .aws.models import Registration, RegistrationStatus
 from .aws.quota import background
 from .const import DOMAIN
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationCoordinator, first_error_only
+from .coordinator import Activity, MiRegistrationCoordinator, first_error_only
+from .device_discovery import DeviceDiscoveries
 from .inventory import Pair
-from .store import Failure, Intent, IntentKind, RegistrationStore
+from .store import Failure, Intent, IntentKind
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,9 +87,10 @@ _RANK = {state: rank for rank, state in enumerate(RegistrationState)}
 class Item:
     """The verdict on one pair."""
 
-    managed_thing_id: str
+    managed_thing_id: str | None
+    """``None`` for a discovered device that doesn't exist as a managed thing yet."""
     device_id: str | None
-    account_association_id: str
+    account_association_id: str | None
     device_discovery_id: str | None
     status: ItemStatus
     error_code: str | None = None
@@ -116,12 +119,16 @@ class _Progress:
 
 
 @dataclass(slots=True)
-class _Attempt:
+class Attempt:
     """One go at a batch of intents."""
 
-    progress: dict[Pair, _Progress]
+    progress: dict[Pair, _Progress] = field(default_factory=dict)
+    futures: dict[Pair, asyncio.Future[Item]] = field(default_factory=dict)
+    verdicts: dict[Pair, Item] = field(default_factory=dict)
     stop: AwsError | None = None
     """Why nothing more is sent in this attempt."""
+    stale_discoveries: set[tuple[str, str]] = field(default_factory=set)
+    """Managed things, each with a discovery job that AWS wouldn't take for it."""
 
     def go_on_if_line_is_back(self) -> None:
         """Send more after all if the line broke for a moment only, as the lists that could be read show."""
@@ -132,21 +139,18 @@ class _Attempt:
 class Registrar:
     """Registers and deregisters managed things; every one of its verdicts names one pair."""
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: MiRegistrationConfigEntry,
-        client: ManagedIntegrationsClient,
-        store: RegistrationStore,
-        coordinator: MiRegistrationCoordinator,
-    ) -> None:
+    def __init__(self, coordinator: MiRegistrationCoordinator, discoveries: DeviceDiscoveries) -> None:
         """Take over what the store still holds; nothing is sent before the cloud was read."""
-        self._hass = hass
-        self._entry = entry
-        self._client = client
-        self._store = store
-        self._queue = store.queue
         self._coordinator = coordinator
+        self._discoveries = discoveries
+        self._hass = coordinator.hass
+        self._entry = coordinator.config_entry
+        self._client = coordinator.client
+        self._store = coordinator.store
+        self._queue = coordinator.store.queue
+        self.resume_onboardings: Callable[[], Coroutine[Any, Any, None]] | None = None
+        """How to go on with onboardings that wait on disk."""
+        self._onboarding_tries = 0
         self._active: dict[Pair, asyncio.Future[Item]] = {}
         self._attempts: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
         self._last_errors: dict[Pair, AwsError] = {}
@@ -160,7 +164,7 @@ class Registrar:
     @property
     def pending_count(self) -> int:
         """How many pairs wait to be registered or deregistered."""
-        return len(self._queue.intents)
+        return len(self._queue.intents) + len(self._queue.onboardings)
 
     def state_of(self, pair: Pair) -> RegistrationState:
         """Return how far a pair is."""
@@ -210,13 +214,15 @@ class Registrar:
         account_association_id: str,
         *,
         device_discovery_id: str | None = None,
+        start_discovery: bool = True,
         wait: bool = True,
         dry_run: bool = False,
     ) -> list[Item]:
         """Register things with an association, and return a verdict on each in the order asked for.
 
         With ``wait`` it returns when every pair is done, refused or waiting in the queue for the cloud; without it,
-        as soon as all are safe on disk. Raises nothing for a pair that fails.
+        as soon as all are safe on disk. Raises nothing for a pair that fails, and ``AwsError`` only for a dry run that
+        has to look for discovery jobs and can't.
         """
         verdicts: dict[Pair, Item] = {}
         intents: list[Intent] = []
@@ -225,10 +231,6 @@ class Registrar:
             discovery_id = device_discovery_id or self._queue.discovery_ids.get(pair)
             if (status := self._status_without_sending(pair, device_discovery_id)) is not None:
                 verdicts[pair] = self._item(pair, status, discovery_id)
-            elif discovery_id is None:
-                verdicts[pair] = self._refusal(pair, "no_device_discovery")
-            elif dry_run:
-                verdicts[pair] = self._item(pair, ItemStatus.PLANNED, discovery_id)
             else:
                 intents.append(
                     Intent(
@@ -237,10 +239,33 @@ class Registrar:
                         account_association_id=pair[1],
                         device_discovery_id=discovery_id,
                         created_at=dt_util.utcnow(),
+                        discovery_given=device_discovery_id is not None,
+                        start_discovery=start_discovery,
                     )
                 )
-        verdicts |= await self._async_carry_out(intents, wait=wait)
+        if dry_run:
+            verdicts |= await self._async_plan(intents)
+        else:
+            self._queue.left_out -= {(account_association_id, thing_id) for thing_id, _ in pairs}
+            verdicts |= await self._async_carry_out(intents, wait=wait)
         return [verdicts[pair] for pair in pairs]
+
+    async def _async_plan(self, intents: list[Intent]) -> dict[Pair, Item]:
+        """Return what would become of intents, as far as that can be told without changing anything."""
+        verdicts: dict[Pair, Item] = {}
+        unknown = [intent for intent in intents if intent.device_discovery_id is None]
+        found: dict[str, str] = {}
+        if unknown:
+            found = await self._discoveries.async_find(
+                [intent.managed_thing_id for intent in unknown], unknown[0].account_association_id, start=False
+            )
+        for intent in intents:
+            discovery_id = intent.device_discovery_id or found.get(intent.managed_thing_id)
+            if discovery_id is None and not intent.start_discovery:
+                verdicts[intent.pair] = self._item(intent.pair, ItemStatus.FAILED, error=_no_discovery())
+            else:
+                verdicts[intent.pair] = self._item(intent.pair, ItemStatus.PLANNED, discovery_id)
+        return verdicts
 
     async def async_deregister(
         self, managed_thing_ids: Iterable[str], account_association_id: str, *, dry_run: bool = False
@@ -269,6 +294,8 @@ class Registrar:
                         created_at=dt_util.utcnow(),
                     )
                 )
+        if not dry_run:
+            self._queue.left_out |= {(account_association_id, thing_id) for thing_id, _ in pairs}
         if cancelled & (self._queue.intents.keys() | self._queue.failures.keys()):
             for pair in cancelled:
                 self._forget(pair)
@@ -299,7 +326,6 @@ class Registrar:
         failed = [item for item in items if item.status is ItemStatus.FAILED]
         if not failed:
             return
-        things = self._coordinator.data.things_by_id
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key="registration_failed",
@@ -307,12 +333,15 @@ class Registrar:
                 "failed": str(len(failed)),
                 "total": str(len(items)),
                 "devices": "; ".join(
-                    f"{(thing.name if (thing := things.get(item.managed_thing_id)) else None) or item.managed_thing_id}"
-                    f" ({item.error_code}: {item.error_message})"
-                    for item in failed
+                    f"{self._name(item.managed_thing_id)} ({item.error_code}: {item.error_message})" for item in failed
                 ),
             },
         )
+
+    def _name(self, managed_thing_id: str | None) -> str:
+        """Return what a user knows a thing as."""
+        thing = self._coordinator.data.things_by_id.get(managed_thing_id or "")
+        return (thing.name if thing is not None else None) or managed_thing_id or "-"
 
     def _status_without_sending(self, pair: Pair, device_discovery_id: str | None) -> ItemStatus | None:
         """Return the verdict on a pair for which the newest Inventory shows that nothing has to be sent."""
@@ -338,9 +367,7 @@ class Registrar:
         if not intents:
             return {}
         for intent in intents:
-            self._forget(intent.pair)
-            self._queue.intents[intent.pair] = intent
-            self._pairs_of_thing.setdefault(intent.managed_thing_id, set()).add(intent.pair)
+            self._enqueue(intent)
         await self._store.async_save_queue()
         pairs = {intent.pair for intent in intents}
         self._touch(pairs)
@@ -358,36 +385,130 @@ class Registrar:
     @callback
     def _async_start(self, pairs: Iterable[Pair], *, user: bool) -> dict[Pair, asyncio.Future[Item]]:
         """Start an attempt in the background; it goes on whatever becomes of the action that asked for it."""
-        batch = [intent for pair in pairs if (intent := self._queue.intents.get(pair)) is not None]
-        futures = {intent.pair: self._hass.loop.create_future() for intent in batch}
-        self._active |= futures
-        self._entry.async_create_background_task(
-            self._hass, self._async_attempt(batch, futures, user=user), f"{DOMAIN} attempt of {len(batch)} pairs"
-        )
-        return futures
+        started: dict[Pair, asyncio.Future[Item]] = {}
+        todo = [intent for pair in pairs if (intent := self._queue.intents.get(pair)) is not None]
+        # What needs a discovery first may take minutes, and what doesn't must not wait for it.
+        for batch in ([intent for intent in todo if _is_ready(intent)], [i for i in todo if not _is_ready(i)]):
+            if batch:
+                attempt = Attempt()
+                for intent in batch:
+                    self._join(attempt, intent)
+                started |= attempt.futures
+                self._entry.async_create_background_task(
+                    self._hass, self._async_attempt(attempt, user=user), f"{DOMAIN} attempt of {len(batch)} pairs"
+                )
+        return started
 
-    async def _async_attempt(
-        self, batch: list[Intent], futures: Mapping[Pair, asyncio.Future[Item]], *, user: bool
-    ) -> None:
-        """Bring a batch as far as it goes now; what is left waits in the queue for another attempt."""
-        before = self._coordinator.data.registrations_by_pair
-        attempt = _Attempt({intent.pair: _Progress(intent, before.get(intent.pair)) for intent in batch})
+    def _join(self, attempt: Attempt, intent: Intent) -> _Progress:
+        """Make an intent part of an attempt; until that ends no other one works on the pair."""
+        before = self._coordinator.data.registrations_by_pair.get(intent.pair)
+        progress = attempt.progress[intent.pair] = _Progress(intent, before)
+        self._active[intent.pair] = attempt.futures[intent.pair] = self._hass.loop.create_future()
+        return progress
+
+    @contextmanager
+    def attempt(self) -> Generator[Attempt]:
+        """Give an attempt that pairs join one by one; whatever happens, those left over wait in the queue."""
+        attempt = Attempt()
         try:
-            if user:
-                await self._async_rounds(attempt)
-            else:
-                with background():
-                    await self._async_rounds(attempt)
-            await self._async_finish(attempt, futures)
+            yield attempt
         finally:
-            for pair, future in futures.items():
-                if self._active.get(pair) is future:
-                    del self._active[pair]
-                if not future.done():
-                    future.set_result(self._item(pair, ItemStatus.QUEUED))
+            self._end(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        for pair, future in attempt.futures.items():
+            if self._active.get(pair) is future:
+                del self._active[pair]
+            if not future.done():
+                future.set_result(self._item(pair, ItemStatus.QUEUED))
+
+    async def _async_attempt(self, attempt: Attempt, *, user: bool) -> None:
+        """Bring a batch as far as it goes now; what is left waits in the queue for another attempt."""
+        try:
+            with nullcontext() if user else background():
+                await self._async_find_discoveries(attempt)
+                await self._async_rounds(attempt)
+                if self._forget_stale_discoveries(attempt):
+                    await self._async_find_discoveries(attempt)
+                    await self._async_rounds(attempt)
+            await self._async_finish(attempt)
+        finally:
+            self._end(attempt)
         self._schedule_retry()
 
-    async def _async_rounds(self, attempt: _Attempt) -> None:
+    async def async_send(self, attempt: Attempt, intent: Intent) -> None:
+        """Put one more intent on disk and send it; its verdict comes with :meth:`async_settle`."""
+        self._enqueue(intent)
+        await self._store.async_save_queue()
+        self._touch([intent.pair])
+        await self._async_send(attempt, self._join(attempt, intent))
+
+    async def async_settle(self, attempt: Attempt) -> None:
+        """Read back what was sent and bring it as far as it goes now; the verdicts are in the attempt then."""
+        await self._async_read_back(attempt)
+        await self._async_rounds(attempt)
+        await self._async_finish(attempt)
+        self._end(attempt)
+        self._schedule_retry()
+
+    def _enqueue(self, intent: Intent) -> None:
+        self._forget(intent.pair)
+        self._queue.intents[intent.pair] = intent
+        self._pairs_of_thing.setdefault(intent.managed_thing_id, set()).add(intent.pair)
+
+    async def _async_find_discoveries(self, attempt: Attempt) -> None:
+        """Find the discovery job for each thing that still needs one; a failure is left in its ``progress``."""
+        needing = sorted(
+            (progress for progress in attempt.progress.values() if not _is_ready(progress.intent)),
+            key=lambda progress: (progress.intent.account_association_id, progress.intent.start_discovery),
+        )
+        for (association_id, start), group in groupby(
+            needing, key=lambda progress: (progress.intent.account_association_id, progress.intent.start_discovery)
+        ):
+            members = {progress.intent.managed_thing_id: progress for progress in group}
+            try:
+                found = await self._discoveries.async_find(
+                    members, association_id, start=start, excluded=attempt.stale_discoveries
+                )
+            except AwsError as err:
+                for progress in members.values():
+                    progress.error = err
+                continue
+            for thing_id, progress in members.items():
+                if (discovery_id := found.get(thing_id)) is None:
+                    progress.error = progress.error or _no_discovery()
+                    continue
+                progress.error = None
+                progress.intent = self._replace(progress.intent, device_discovery_id=discovery_id)
+
+    def _forget_stale_discoveries(self, attempt: Attempt) -> bool:
+        """Prepare another try for pairs whose discovery job AWS no longer takes; return whether there are any.
+
+        Not for a job that the user named. AWS doesn't document which error it gives for an old job.
+        """
+        again = False
+        for pair, progress in attempt.progress.items():
+            intent = progress.intent
+            if (
+                isinstance(progress.error, InvalidRequestError | NotFoundError | ConflictError)
+                and intent.kind is IntentKind.REGISTER
+                and intent.device_discovery_id is not None
+                and not intent.discovery_given
+            ):
+                attempt.stale_discoveries.add((pair[0], intent.device_discovery_id))
+                self._queue.discovery_ids.pop(pair, None)
+                progress.intent = self._replace(intent, device_discovery_id=None)
+                again = True
+        return again
+
+    def _replace(self, intent: Intent, **changes: Any) -> Intent:
+        """Change an intent, in the queue too unless a newer wish took its place there."""
+        changed = replace(intent, **changes)
+        if self._queue.intents.get(intent.pair) is intent:
+            self._queue.intents[intent.pair] = changed
+        return changed
+
+    async def _async_rounds(self, attempt: Attempt) -> None:
         """Send what isn't accepted yet, read back, and send again what got lost on the way."""
         for _ in range(ROUNDS):
             todo = [
@@ -402,7 +523,7 @@ class Registrar:
             await self._async_read_back(attempt)
             attempt.go_on_if_line_is_back()
 
-    async def _async_send(self, attempt: _Attempt, progress: _Progress) -> None:
+    async def _async_send(self, attempt: Attempt, progress: _Progress) -> None:
         """Send one pair's request, again while it is throttled; the verdict is left in ``progress``."""
         intent = progress.intent
         for _ in range(THROTTLED_TRIES):
@@ -434,7 +555,7 @@ class Registrar:
             progress.error = None
             return
 
-    async def _async_read_back(self, attempt: _Attempt) -> None:
+    async def _async_read_back(self, attempt: Attempt) -> None:
         """Read the lists until they show what was accepted, and settle what may or may not have been done.
 
         It reads the pages of each association concerned, not one call per pair.
@@ -451,9 +572,8 @@ class Registrar:
                     )
 
     async def _async_read_back_association(self, association_id: str, todo: list[_Progress]) -> None:
-        pause, longest = READ_BACK_PAUSES
-        started = self._hass.loop.time()
-        while True:
+        looked_for = 0.0
+        for pause in (*pauses(), None):
             try:
                 rows = await self._client.list_managed_thing_account_associations(account_association_id=association_id)
             except AwsError as err:
@@ -467,12 +587,10 @@ class Registrar:
                     progress.unknown = False
                     progress.error = None
             waiting = [p for p in todo if p.unknown or not self._is_complete(p.intent, shown)]
-            if not waiting or self._hass.loop.time() >= started + READ_BACK_SECONDS:
-                break
-            if all(p.unknown for p in waiting) and self._hass.loop.time() >= started + LOST_ANSWER_SECONDS:
+            if pause is None or not waiting or (looked_for >= LOST_ANSWER_SECONDS and all(p.unknown for p in waiting)):
                 break
             await asyncio.sleep(pause)
-            pause = min(pause * 2, longest)
+            looked_for += pause
         for progress in todo:
             if progress.unknown:
                 # The lists were read and don't show it: the request, or its work, got lost.
@@ -484,9 +602,9 @@ class Registrar:
             return intent.pair not in shown
         return self._coordinator.data.is_registered(intent.pair)
 
-    async def _async_finish(self, attempt: _Attempt, futures: Mapping[Pair, asyncio.Future[Item]]) -> None:
+    async def _async_finish(self, attempt: Attempt) -> None:
         """Turn what an attempt found out into verdicts, and take off the disk what is through."""
-        verdicts: dict[Pair, Item] = {}
+        verdicts = attempt.verdicts
         for pair, progress in attempt.progress.items():
             if self._queue.intents.get(pair) is not progress.intent:
                 # Replaced by a newer wish while this attempt ran; that one has its own verdict.
@@ -500,8 +618,8 @@ class Registrar:
         if isinstance(attempt.stop, InvalidCredentialsError):
             self._entry.async_start_reauth(self._hass)
         for pair, item in verdicts.items():
-            if not futures[pair].done():
-                futures[pair].set_result(item)
+            if not attempt.futures[pair].done():
+                attempt.futures[pair].set_result(item)
         if any(progress.accepted for progress in attempt.progress.values()):
             await self._coordinator.async_request_refresh()
 
@@ -541,6 +659,11 @@ class Registrar:
             failed_at=dt_util.utcnow(),
         )
         self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+        self._coordinator.async_announce(
+            pair[1],
+            Activity.REGISTRATION_FAILED,
+            {"managed_thing_id": pair[0], "error_code": error.code, "error_message": error.message},
+        )
         return self._item(pair, ItemStatus.FAILED, intent.device_discovery_id, error)
 
     # --- later ------------------------------------------------------------------------------------------------
@@ -584,10 +707,13 @@ class Registrar:
         """Set the timer for the next attempt at what waits; later the more often it was tried."""
         self.async_stop()
         waiting = [intent for pair, intent in self._queue.intents.items() if pair not in self._active]
-        if waiting:
+        delays = [self._pause_before(intent) for intent in waiting]
+        if self._queue.onboardings:
+            delays.append(_pause_after(self._onboarding_tries))
+        if delays:
             self._unsub_retry = async_call_later(
                 self._hass,
-                min(self._pause_before(intent) for intent in waiting),
+                min(delays),
                 HassJob(self._async_retry, f"{DOMAIN} retry", cancel_on_shutdown=True),
             )
 
@@ -595,9 +721,7 @@ class Registrar:
         """Return how many seconds an intent waits for its next attempt."""
         if intent.accepted_at is not None:
             return max(0.0, (intent.accepted_at + ACCEPTED_FOR - dt_util.utcnow()).total_seconds())
-        first, longest = RETRY_SECONDS
-        tries: int = min(self._attempts.get(intent.pair, 0), 16)
-        return min(longest, first * float(2**tries)) * uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
+        return _pause_after(self._attempts.get(intent.pair, 0))
 
     async def _async_retry(self, _now: object) -> None:
         """Try again what waits, once the newest Inventory is good enough to decide on."""
@@ -605,6 +729,7 @@ class Registrar:
         if not self._coordinator.last_update_success:
             await self._coordinator.async_refresh()
         if not self._coordinator.last_update_success:
+            self._onboarding_tries += 1
             for pair in self._queue.intents:
                 self._attempts[pair] = self._attempts.get(pair, 0) + 1
             self._schedule_retry()
@@ -617,8 +742,20 @@ class Registrar:
         ]
         if due:
             self._async_start(due, user=False)
-        else:
+        if self._queue.onboardings and self.resume_onboardings is not None:
+            self._onboarding_tries += 1
+            self._entry.async_create_background_task(
+                self._hass, self._async_resume_onboardings(self.resume_onboardings), f"{DOMAIN} resume onboardings"
+            )
+        elif not due:
             self._schedule_retry()
+
+    async def _async_resume_onboardings(self, resume: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with background():
+            await resume()
+        if not self._queue.onboardings:
+            self._onboarding_tries = 0
+        self._schedule_retry()
 
     @callback
     def async_stop(self) -> None:
@@ -639,6 +776,13 @@ class Registrar:
             pairs.discard(pair)
             if not pairs:
                 del self._pairs_of_thing[pair[0]]
+
+    @callback
+    def async_show_pending(self) -> None:
+        """Let the account's entities show how much waits, and see that it is taken up."""
+        self._touch([])
+        if self._unsub_retry is None:
+            self._schedule_retry()
 
     def _touch(self, pairs: Iterable[Pair]) -> None:
         """Let the entities of pairs, and the account's, show where they are now."""
@@ -683,18 +827,32 @@ class Registrar:
             case RegistrationState.NOT_REGISTERED:
                 return self._item(pair, ItemStatus.NOT_REGISTERED)
 
-    def _refusal(self, pair: Pair, translation_key: str) -> Item:
-        """Return the verdict on a pair that can't even be tried, in the user's language."""
-        reason = HomeAssistantError(translation_domain=DOMAIN, translation_key=translation_key)
-        return Item(
-            managed_thing_id=pair[0],
-            device_id=self._coordinator.device_id(pair[0]),
-            account_association_id=pair[1],
-            device_discovery_id=None,
-            status=ItemStatus.FAILED,
-            error_code=translation_key,
-            error_message=str(reason),
-        )
+
+def pauses() -> Generator[float]:
+    """Give the pauses between looks at the lists, longer and longer, until it is no use to look on."""
+    pause, longest = READ_BACK_PAUSES
+    total = 0.0
+    while total < READ_BACK_SECONDS:
+        yield pause
+        total += pause
+        pause = min(pause * 2, longest)
+
+
+def _pause_after(tries: int) -> float:
+    """Return how many seconds to wait after so many tries."""
+    first, longest = RETRY_SECONDS
+    return min(longest, first * float(2 ** min(tries, 16))) * uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
+
+
+def _is_ready(intent: Intent) -> bool:
+    """Whether all that a request needs is known."""
+    return intent.kind is IntentKind.DEREGISTER or intent.device_discovery_id is not None
+
+
+def _no_discovery() -> NotFoundError:
+    """Return the failure of a thing that no discovery lists, in the user's language."""
+    reason = HomeAssistantError(translation_domain=DOMAIN, translation_key="no_device_discovery")
+    return NotFoundError(str(reason), code="no_device_discovery", operation="ListDiscoveredDevices", iam_action="")
 
 
 def _retryable(progress: _Progress) -> bool:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-import re
 from typing import Any, Final, cast
 
 import voluptuous as vol
@@ -12,6 +11,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, Supp
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 
+from .aws.identifiers import ACCOUNT_ASSOCIATION_ID, DEVICE_DISCOVERY_ID, MANAGED_THING_ID
 from .aws.models import AssociationState
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
 from .coordinator import MiRegistrationConfigEntry
@@ -28,11 +28,10 @@ SERVICE_REGISTER: Final = "register_account_association"
 SERVICE_DEREGISTER: Final = "deregister_account_association"
 SERVICE_GET_REGISTRATIONS: Final = "get_registrations"
 
-# AWS's own patterns: botocore checks neither them nor maximal lengths before it sends.
 PATTERNS: Final = {
-    ATTR_MANAGED_THING_ID: re.compile(r"[a-zA-Z0-9:_-]{1,64}"),
-    CONF_ACCOUNT_ASSOCIATION_ID: re.compile(r"[0-9a-zA-Z]{1,64}"),
-    ATTR_DEVICE_DISCOVERY_ID: re.compile(r"[A-Za-z0-9]{1,200}"),
+    ATTR_MANAGED_THING_ID: MANAGED_THING_ID,
+    CONF_ACCOUNT_ASSOCIATION_ID: ACCOUNT_ASSOCIATION_ID,
+    ATTR_DEVICE_DISCOVERY_ID: DEVICE_DISCOVERY_ID,
 }
 
 _TARGET: Final = {
@@ -87,6 +86,7 @@ async def _async_register(call: ServiceCall) -> ServiceResponse:
         things,
         association_id,
         device_discovery_id=_checked(ATTR_DEVICE_DISCOVERY_ID, call.data.get(ATTR_DEVICE_DISCOVERY_ID)),
+        start_discovery=call.data[ATTR_START_DISCOVERY],
         wait=call.data[ATTR_WAIT],
         dry_run=call.data[ATTR_DRY_RUN],
     )

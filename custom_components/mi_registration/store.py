@@ -4,22 +4,27 @@ Two files per entry: the registrations asked for, which are written through befo
 Inventory, which is large and may lag. Neither holds anything that AWS's service model marks sensitive.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 import logging
-from typing import Any, Self, override
+from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 
+from .aws.models import DeviceDiscovery, DiscoveryStatus, DiscoveryType
 from .const import DOMAIN
 from .inventory import Inventory, Pair
 
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION = 1
+STORAGE_MINOR_VERSION = 2
+ADDED_MEMBERS: Final[dict[str, Any]] = {"onboardings": [], "jobs": [], "found": [], "left_out": []}
+"""What minor version 2 added to the queue."""
 INVENTORY_SAVE_DELAY = 10
 """Seconds; an Inventory lost in a power cut costs one synchronisation, nothing else."""
 INVENTORY_SAVE_INTERVAL = timedelta(hours=1)
@@ -44,6 +49,10 @@ class Intent:
     created_at: datetime
     accepted_at: datetime | None = None
     """When AWS said yes, while no list shows the pair yet."""
+    discovery_given: bool = False
+    """Whether the user named the discovery job, so that no other is to be tried."""
+    start_discovery: bool = False
+    """Whether a discovery may be started if no earlier one lists the thing."""
 
     @property
     def pair(self) -> Pair:
@@ -59,6 +68,8 @@ class Intent:
             "device_discovery_id": self.device_discovery_id,
             "created_at": self.created_at.isoformat(),
             "accepted_at": None if self.accepted_at is None else self.accepted_at.isoformat(),
+            "discovery_given": self.discovery_given,
+            "start_discovery": self.start_discovery,
         }
 
     @classmethod
@@ -71,6 +82,8 @@ class Intent:
             device_discovery_id=data["device_discovery_id"],
             created_at=datetime.fromisoformat(data["created_at"]),
             accepted_at=None if data["accepted_at"] is None else datetime.fromisoformat(data["accepted_at"]),
+            discovery_given=bool(data.get("discovery_given")),
+            start_discovery=bool(data.get("start_discovery")),
         )
 
 
@@ -106,6 +119,117 @@ class Failure:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A discovery job as far as it must be remembered: AWS's own list names neither association nor time."""
+
+    device_discovery_id: str
+    discovery_type: DiscoveryType | None
+    status: DiscoveryStatus | None
+    account_association_id: str | None
+    controller_id: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    deadline: datetime | None = None
+    """When a job that still runs is given up here."""
+    filtered: bool = False
+    """Whether it was limited to some devices, so that it says nothing of the others."""
+
+    @property
+    def target(self) -> str:
+        """The association or the hub that the job was for."""
+        return self.account_association_id or self.controller_id or ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the job still has to be followed."""
+        return self.status is DiscoveryStatus.RUNNING
+
+    @classmethod
+    def from_discovery(cls, discovery: DeviceDiscovery) -> Self:
+        """Remember a job as AWS tells it."""
+        return cls(
+            device_discovery_id=discovery.device_discovery_id,
+            discovery_type=discovery.discovery_type,
+            status=discovery.status,
+            account_association_id=discovery.account_association_id,
+            controller_id=discovery.controller_id,
+            started_at=discovery.started_at,
+            finished_at=discovery.finished_at,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stored form."""
+        times = {
+            name: None if value is None else value.isoformat()
+            for name, value in (
+                ("started_at", self.started_at),
+                ("finished_at", self.finished_at),
+                ("deadline", self.deadline),
+            )
+        }
+        return {
+            "device_discovery_id": self.device_discovery_id,
+            "discovery_type": self.discovery_type,
+            "status": self.status,
+            "account_association_id": self.account_association_id,
+            "controller_id": self.controller_id,
+            "filtered": self.filtered,
+            **times,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Restore the stored form; raises ``KeyError``, ``TypeError`` or ``ValueError`` if it isn't one."""
+        times = {
+            name: None if data[name] is None else datetime.fromisoformat(data[name])
+            for name in ("started_at", "finished_at", "deadline")
+        }
+        return cls(
+            device_discovery_id=str(data["device_discovery_id"]),
+            discovery_type=DiscoveryType.parse(data["discovery_type"]),
+            status=DiscoveryStatus.parse(data["status"]),
+            account_association_id=data["account_association_id"],
+            controller_id=data["controller_id"],
+            filtered=bool(data["filtered"]),
+            **times,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onboarding:
+    """That a managed thing is to be created for a discovered device, and then registered."""
+
+    client_token: str
+    """CreateManagedThing's: however often it is sent, there will be one thing."""
+    device_discovery_id: str
+    device_digest: str
+    """Which row of the discovery: the id of the device itself is sensitive and not kept on disk."""
+    account_association_id: str | None
+    created_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stored form."""
+        return {
+            "client_token": self.client_token,
+            "device_discovery_id": self.device_discovery_id,
+            "device_digest": self.device_digest,
+            "account_association_id": self.account_association_id,
+            "created_at": self.created_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Restore the stored form; raises ``KeyError``, ``TypeError`` or ``ValueError`` if it isn't one."""
+        return cls(
+            client_token=str(data["client_token"]),
+            device_discovery_id=str(data["device_discovery_id"]),
+            device_digest=str(data["device_digest"]),
+            account_association_id=data["account_association_id"],
+            created_at=datetime.fromisoformat(data["created_at"]),
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class Queue:
     """Everything the registrar must remember."""
@@ -114,6 +238,14 @@ class Queue:
     failures: dict[Pair, Failure] = field(default_factory=dict)
     discovery_ids: dict[Pair, str] = field(default_factory=dict)
     """The discovery job that a pair was last registered with."""
+    onboardings: dict[str, Onboarding] = field(default_factory=dict)
+    """By client token."""
+    jobs: dict[str, Job] = field(default_factory=dict)
+    """Discovery jobs by their id."""
+    found: set[tuple[str, str]] = field(default_factory=set)
+    """Association id, and the digest of a device that a discovery for it found: each is announced once."""
+    left_out: set[tuple[str, str]] = field(default_factory=set)
+    """Association id, and the managed thing id or device digest that the user doesn't want registered with it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the stored form."""
@@ -121,16 +253,26 @@ class Queue:
             "intents": [intent.as_dict() for intent in self.intents.values()],
             "failures": [[*pair, failure.as_dict()] for pair, failure in self.failures.items()],
             "discovery_ids": [[*pair, discovery_id] for pair, discovery_id in self.discovery_ids.items()],
+            "onboardings": [onboarding.as_dict() for onboarding in self.onboardings.values()],
+            "jobs": [job.as_dict() for job in self.jobs.values()],
+            "found": sorted(self.found),
+            "left_out": sorted(self.left_out),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Restore the stored form; raises ``KeyError``, ``TypeError`` or ``ValueError`` if it isn't one."""
         intents = [Intent.from_dict(item) for item in data["intents"]]
+        onboardings = [Onboarding.from_dict(item) for item in data["onboardings"]]
+        jobs = [Job.from_dict(item) for item in data["jobs"]]
         return cls(
             intents={intent.pair: intent for intent in intents},
             failures={(thing, association): Failure.from_dict(item) for thing, association, item in data["failures"]},
             discovery_ids={(thing, association): str(item) for thing, association, item in data["discovery_ids"]},
+            onboardings={onboarding.client_token: onboarding for onboarding in onboardings},
+            jobs={job.device_discovery_id: job for job in jobs},
+            found={(str(association), str(digest)) for association, digest in data["found"]},
+            left_out={(str(association), str(key)) for association, key in data["left_out"]},
         )
 
 
@@ -142,6 +284,7 @@ class _PrivateStore(Store[dict[str, Any]]):
             hass,
             STORAGE_VERSION,
             key,
+            minor_version=STORAGE_MINOR_VERSION,
             private=True,
             atomic_writes=True,
             serialize_in_event_loop=False,
@@ -151,8 +294,8 @@ class _PrivateStore(Store[dict[str, Any]]):
     async def _async_migrate_func(
         self, old_major_version: int, old_minor_version: int, old_data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Accept what an older or newer minor version wrote: members are only ever added."""
-        return old_data
+        """Accept what an older minor version wrote, and a newer one: members are only ever added."""
+        return {**ADDED_MEMBERS, **old_data}
 
 
 class RegistrationStore:
@@ -163,6 +306,9 @@ class RegistrationStore:
         self._queue_store = _PrivateStore(hass, f"{DOMAIN}.{entry_id}.queue")
         self._inventory_store = _PrivateStore(hass, f"{DOMAIN}.{entry_id}.inventory")
         self.queue = Queue()
+        self._writing = asyncio.Lock()
+        self._wanted = 0
+        self._written = 0
         self.inventory: Inventory | None = None
         self.as_of: datetime | None = None
         """When ``inventory`` was read from the cloud."""
@@ -184,8 +330,18 @@ class RegistrationStore:
                 _LOGGER.warning("The stored Inventory can't be read; the cloud is read instead: %r", err)
 
     async def async_save_queue(self) -> None:
-        """Write the queue and return when it is on disk."""
-        await self._queue_store.async_save(self.queue.as_dict())
+        """Write the queue and return when what it holds now is on disk.
+
+        Those who come while a write is under way share the next one: a batch of two hundred costs a few writes.
+        """
+        self._wanted += 1
+        wanted = self._wanted
+        async with self._writing:
+            if self._written >= wanted:
+                return
+            written = self._wanted
+            await self._queue_store.async_save(self.queue.as_dict())
+            self._written = written
 
     def async_keep_inventory(self, inventory: Inventory, as_of: datetime) -> None:
         """Remember an Inventory and when the whole of it was read; write it soon if there is something new in it."""

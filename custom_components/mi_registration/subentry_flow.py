@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import probatio
+import voluptuous as vol
 
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
 
 from .aws.errors import AwsError
@@ -17,13 +17,13 @@ from .const import (
     POLICY_SUGGEST,
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
-from .coordinator import MiRegistrationConfigEntry
+from .coordinator import MiRegistrationConfigEntry, association_subentry
 
 _FLOW_ERRORS = frozenset({"access_denied", "cannot_connect", "clock_skew", "invalid_auth", "sdk_too_old", "throttled"})
 
-RECONFIGURE_SCHEMA = probatio.Schema(
+RECONFIGURE_SCHEMA = vol.Schema(
     {
-        probatio.Required(CONF_REGISTRATION_POLICY, default=POLICY_MANUAL): SelectSelector(
+        vol.Required(CONF_REGISTRATION_POLICY, default=POLICY_MANUAL): SelectSelector(
             SelectSelectorConfig(
                 options=[POLICY_MANUAL, POLICY_SUGGEST, POLICY_AUTOMATIC], translation_key=CONF_REGISTRATION_POLICY
             )
@@ -52,19 +52,6 @@ def association_options(associations: tuple[AccountAssociation, ...]) -> list[Se
         )
         for association in associations
     ]
-
-
-def association_subentry(association: AccountAssociation) -> ConfigSubentryData:
-    """Return the subentry that looks after an account association; its devices are registered by hand at first."""
-    return ConfigSubentryData(
-        subentry_type=SUBENTRY_ACCOUNT_ASSOCIATION,
-        title=association.name or association.account_association_id,
-        unique_id=association.account_association_id,
-        data={
-            CONF_ACCOUNT_ASSOCIATION_ID: association.account_association_id,
-            CONF_REGISTRATION_POLICY: POLICY_MANUAL,
-        },
-    )
 
 
 class AccountAssociationSubentryFlow(ConfigSubentryFlow):
@@ -104,9 +91,9 @@ class AccountAssociationSubentryFlow(ConfigSubentryFlow):
             return self.async_abort(reason="no_account_associations")
         return self.async_show_form(
             step_id="existing",
-            data_schema=probatio.Schema(
+            data_schema=vol.Schema(
                 {
-                    probatio.Required(CONF_ACCOUNT_ASSOCIATION_ID): SelectSelector(
+                    vol.Required(CONF_ACCOUNT_ASSOCIATION_ID): SelectSelector(
                         SelectSelectorConfig(
                             options=association_options(self._associations), mode=SelectSelectorMode.DROPDOWN
                         )

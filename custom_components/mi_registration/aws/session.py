@@ -16,8 +16,10 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, ParamValidationError
 import botocore.session
+
+from .redaction import redact_text
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection."""
@@ -164,15 +166,15 @@ def create_session(settings: ConnectionSettings, *, config: Config) -> boto3.Ses
     """
     if settings.endpoint_url is not None:
         check_endpoint(settings.endpoint_url)
-    match settings.credentials:
-        case AccessKey(access_key_id=access_key_id, secret_access_key=secret_access_key):
-            session = boto3.Session(
-                aws_access_key_id=access_key_id,
-                aws_secret_access_key=secret_access_key,
-                region_name=settings.region,
-            )
-        case DefaultChain(profile_name=profile_name):
-            session = boto3.Session(profile_name=profile_name, region_name=settings.region)
+    credentials = settings.credentials
+    if isinstance(credentials, AccessKey):
+        session = boto3.Session(
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            region_name=settings.region,
+        )
+    else:
+        session = boto3.Session(profile_name=credentials.profile_name, region_name=settings.region)
     if settings.assume_role is None:
         return session
     provider = _AssumedRoleProvider(session, settings, settings.assume_role, config)
@@ -227,3 +229,10 @@ class _AssumedRoleProvider(CredentialProvider):
             except ParamValidationError as error:
                 # It is the role or the external id that is malformed, not the request which needs the credentials.
                 raise CredentialRetrievalError(provider=self.METHOD, error_msg=str(error)) from None
+            except ClientError as error:
+                # botocore logs this as a warning.
+                source_token = source.get_frozen_credentials().token
+                secrets = self._settings.secrets | ({source_token} if source_token else set())
+                answer = error.response
+                answer["Error"]["Message"] = redact_text(answer["Error"]["Message"], secrets)
+                raise ClientError(answer, error.operation_name) from None
