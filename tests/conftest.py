@@ -1,32 +1,10 @@
 """What all tests share."""
 
-from collections.abc import Generator
-
 import pytest
-import pytest_socket
 
-from emulator import Emulator, World
+from .emulator_fixtures import empty_world, emulator_fixture, world
 
-
-@pytest.fixture(scope="session")
-def emulator() -> Generator[Emulator]:
-    """Run one emulator for all tests; each test has accounts of its own in it."""
-    # The session's fixtures come before those that unblock sockets for a test.
-    pytest_socket.enable_socket()
-    with Emulator() as server:
-        yield server
-
-
-@pytest.fixture
-def world(emulator: Emulator) -> World:
-    """Make the account of a home: a hub with devices, two account associations, some things registered."""
-    return emulator.create_world("home")
-
-
-@pytest.fixture
-def empty_world(emulator: Emulator) -> World:
-    """Make an account with nothing in it."""
-    return emulator.create_world("empty")
+__all__ = ["empty_world", "emulator_fixture", "world"]
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from .coordinator import (
 )
 from .device_discovery import DeviceDiscoveries
 from .onboarding import Onboarder
+from .policies import Policies
 from .registrar import Registrar
 from .services import async_setup_services
 from .store import RegistrationStore
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SELECT, Platform.SENSOR]
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
-CONNECTIVITY_DELAY = 5
-"""Seconds after set-up until hubs are first asked whether they are connected."""
+DETAILS_DELAY = 5
+"""Seconds after set-up until what isn't part of a synchronisation is read: connectivity, discovery jobs."""
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -65,23 +66,24 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
         onboarder=onboarder,
         connectivity=connectivity,
     )
+    policies = Policies(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(coordinator.async_add_listener(registrar.async_inventory_updated))
     entry.async_on_unload(registrar.async_stop)
+    policies.async_start()
     entry.async_on_unload(entry.add_update_listener(_UpdateListener(entry)))
     if coordinator.last_update_success:
         registrar.async_inventory_updated()
     else:
         entry.async_create_background_task(hass, _async_first_read(coordinator), f"{DOMAIN} first read")
 
-    async def _async_read_connectivity(_now: datetime) -> None:
+    async def _async_read_details(_now: datetime) -> None:
         await connectivity.async_refresh()
+        await policies.async_look_back()
 
     entry.async_on_unload(
         async_call_later(
-            hass,
-            CONNECTIVITY_DELAY,
-            HassJob(_async_read_connectivity, f"{DOMAIN} first connectivity", cancel_on_shutdown=True),
+            hass, DETAILS_DELAY, HassJob(_async_read_details, f"{DOMAIN} first details", cancel_on_shutdown=True)
         )
     )
     return True

@@ -1,7 +1,8 @@
-"""Buttons: read the cloud now, register or deregister a thing."""
+"""Buttons: read the cloud now, look for devices, register or deregister a thing."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
@@ -9,7 +10,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationData
+from .aws.errors import AwsError
+from .aws.models import DiscoveryType
+from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationData, action_error
+from .device_discovery import DiscoveryRequest
 from .entity import Descriptions, MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 1
@@ -22,6 +26,21 @@ class MiRegistrationButtonDescription(MiRegistrationEntityDescription, ButtonEnt
     press_fn: Callable[[MiRegistrationData, str], Awaitable[None]]
 
 
+async def _discover(discovery_type: DiscoveryType, data: MiRegistrationData, target: str) -> None:
+    """Start a discovery for an association or a hub; what it finds shows as it arrives."""
+    is_cloud = discovery_type is DiscoveryType.CLOUD
+    try:
+        await data.discoveries.async_start(
+            DiscoveryRequest(
+                discovery_type=discovery_type,
+                account_association_id=target if is_cloud else None,
+                controller_id=None if is_cloud else target,
+            )
+        )
+    except AwsError as err:
+        raise action_error(err) from err
+
+
 BUTTONS: Descriptions[MiRegistrationButtonDescription] = {
     DeviceKind.ACCOUNT: (
         MiRegistrationButtonDescription(
@@ -30,6 +49,15 @@ BUTTONS: Descriptions[MiRegistrationButtonDescription] = {
             needs_cloud=False,
             press_fn=lambda data, _: data.coordinator.async_synchronize(),
         ),
+    ),
+    DeviceKind.ASSOCIATION: (
+        MiRegistrationButtonDescription(key="discover_devices", press_fn=partial(_discover, DiscoveryType.CLOUD)),
+    ),
+    DeviceKind.HUB: (
+        MiRegistrationButtonDescription(
+            key="discover_zigbee_devices", press_fn=partial(_discover, DiscoveryType.ZIGBEE)
+        ),
+        MiRegistrationButtonDescription(key="discover_zwave_devices", press_fn=partial(_discover, DiscoveryType.ZWAVE)),
     ),
     DeviceKind.THING: (
         MiRegistrationButtonDescription(

@@ -1,7 +1,7 @@
 """Reads the account, publishes what it saw, and keeps Home Assistant's devices in step with it."""
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -216,6 +216,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self._published = Inventory()
         self._published_success: bool | None = None
         self._merges = 0
+        self._listeners_of: dict[str | None, dict[object, CALLBACK_TYPE]] = {}
         self._stale_devices_removed = False
         self._associations_known = store.inventory is not None
         if store.inventory is not None:
@@ -404,12 +405,10 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             self._associations_known = True
         if self.last_update_success is not self._published_success:
             self._published_success = self.last_update_success
-            self._async_notify(None)
+            self._async_notify(list(self._listeners_of))
         elif touched := diff.touched(old, new):
             # The account counts what its things and associations have.
-            self._async_notify({str(self.config_entry.unique_id), *touched})
-        else:
-            self._async_notify(touched)
+            self._async_notify([None, str(self.config_entry.unique_id), *sorted(touched)])
 
     @callback
     def async_announce(self, account_association_id: str, activity: Activity, attributes: dict[str, Any]) -> None:
@@ -450,24 +449,39 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     def async_subentries_changed(self) -> None:
         """Follow account associations that the user added, changed or removed here."""
         self.async_register_parents()
-        self._async_notify(None)
+        self._async_notify(list(self._listeners_of))
         if self.is_scoped:
             # With a scope, registrations are read per association looked after here: this one's are still unread.
             self.config_entry.async_create_background_task(
                 self.hass, self.async_request_refresh(), f"{self.name} - refresh after a change of associations"
             )
 
+    @override
     @callback
-    def async_touch(self, ids: set[str]) -> None:
-        """Tell the entities of some devices, and of the account, that their state may have changed."""
+    def async_add_listener(self, update_callback: CALLBACK_TYPE, context: Any = None) -> Callable[[], None]:
+        """Listen for news of the device that ``context`` names, or of everything without one."""
+        remove = super().async_add_listener(update_callback, context)
+        key = object()
+        self._listeners_of.setdefault(context, {})[key] = update_callback
+
+        @callback
+        def _remove() -> None:
+            remove()
+            del self._listeners_of[context][key]
+            if not self._listeners_of[context]:
+                del self._listeners_of[context]
+
+        return _remove
+
+    @callback
+    def async_touch(self, ids: Iterable[str]) -> None:
+        """Tell the entities of some devices that their state may have changed though the Inventory did not."""
         self._async_notify(ids)
 
     @callback
-    def _async_notify(self, ids: set[str] | None) -> None:
-        """Call the listeners of the given devices (all, for ``None``) and those that have no device of their own."""
-        callbacks = [
-            update for update, context in self._listeners.values() if ids is None or context is None or context in ids
-        ]
+    def _async_notify(self, contexts: Iterable[str | None]) -> None:
+        """Call the listeners of the given devices; those of ``None`` listen to all news."""
+        callbacks = [update for context in contexts for update in self._listeners_of.get(context, {}).values()]
         if len(callbacks) <= LISTENERS_PER_SLICE:
             _run(callbacks)
             return

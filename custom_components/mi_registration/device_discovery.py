@@ -10,6 +10,7 @@ from typing import Final
 from uuid import uuid4
 
 from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from .aws.errors import AwsError, ConflictError, NotFoundError
@@ -142,8 +143,11 @@ class DeviceDiscoveries:
     async def async_start(self, request: DiscoveryRequest, *, timeout: float = DEFAULT_TIMEOUT) -> Job:  # noqa: ASYNC109 - it outlives the call
         """Start a job and follow it in the background until it is over, or for ``timeout`` seconds.
 
-        One client token serves all tries, so that a lost answer starts no second job. Raises ``AwsError``.
+        One client token serves all tries, so that a lost answer starts no second job. Raises ``AwsError``, and
+        ``HomeAssistantError`` for a hub that isn't connected.
         """
+        if request.controller_id is not None:
+            await self._async_require_connected(request.controller_id)
         token = uuid4().hex
         for last in (*[False] * (START_TRIES - 1), True):
             try:
@@ -179,6 +183,22 @@ class DeviceDiscoveries:
         await self._store.async_save_queue()
         self._follow(job)
         return job
+
+    async def _async_require_connected(self, hub_id: str) -> None:
+        """Raise ``HomeAssistantError`` if AWS says that a hub isn't connected; it couldn't look for anything."""
+        try:
+            connectivity = await self._client.get_managed_thing_connectivity_data(hub_id)
+        except AwsError as err:
+            # Only an answer may keep a discovery from being started, not a permission that is missing for this.
+            _LOGGER.debug("The connectivity of hub %s can't be read: %s", hub_id, err.code)
+            return
+        if connectivity.connected is False:
+            hub = self._coordinator.data.things_by_id.get(hub_id)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="hub_offline",
+                translation_placeholders={"name": (hub and hub.name) or hub_id},
+            )
 
     async def async_wait(self, job: Job) -> JobProgress:
         """Wait until a job is no longer followed, and return how it ended.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, override
 
@@ -11,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .aws.models import AssociationState, ProvisioningStatus
+from .aws.models import AssociationState, DiscoveryStatus, ProvisioningStatus
 from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationData
 from .entity import Descriptions, MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 from .registrar import RegistrationState
@@ -23,7 +24,7 @@ PARALLEL_UPDATES = 0
 class MiRegistrationSensorDescription(MiRegistrationEntityDescription, SensorEntityDescription):
     """How to read a sensor's value for a device, by its AWS id."""
 
-    value_fn: Callable[[MiRegistrationData, str], StateType]
+    value_fn: Callable[[MiRegistrationData, str], StateType | datetime]
     attributes_fn: Callable[[MiRegistrationData, str], dict[str, Any]] | None = None
 
 
@@ -51,6 +52,24 @@ def _registered_things(data: MiRegistrationData, association_id: str) -> int:
     )
 
 
+def _discovery_status(data: MiRegistrationData, target: str) -> str:
+    job = data.discoveries.newest(target)
+    return "none" if job is None else _lower(job.status) or "none"
+
+
+def _last_discovery(data: MiRegistrationData, target: str) -> datetime | None:
+    job = data.discoveries.newest(target)
+    return None if job is None else job.finished_at or job.started_at
+
+
+def _unregistered_things(data: MiRegistrationData, association_id: str) -> int:
+    return len(data.discoveries.unregistered(association_id))
+
+
+def _all_unregistered_things(data: MiRegistrationData, _account: str) -> int:
+    return sum(_unregistered_things(data, association_id) for association_id in data.coordinator.association_subentries)
+
+
 def _registration_attributes(data: MiRegistrationData, thing_id: str) -> dict[str, Any]:
     return {
         "account_associations": [
@@ -69,12 +88,25 @@ PROVISIONING_STATUS = MiRegistrationSensorDescription(
     value_fn=_provisioning_status,
 )
 
+DISCOVERY_STATUS = MiRegistrationSensorDescription(
+    key="discovery_status",
+    device_class=SensorDeviceClass.ENUM,
+    options=["none", *_options(DiscoveryStatus)],
+    value_fn=_discovery_status,
+)
+LAST_DISCOVERY = MiRegistrationSensorDescription(
+    key="last_discovery", device_class=SensorDeviceClass.TIMESTAMP, value_fn=_last_discovery
+)
+
 SENSORS: Descriptions[MiRegistrationSensorDescription] = {
     DeviceKind.ACCOUNT: (
         MiRegistrationSensorDescription(
             key="managed_things",
             state_class=SensorStateClass.MEASUREMENT,
             value_fn=lambda data, _: len(data.coordinator.data.managed_things),
+        ),
+        MiRegistrationSensorDescription(
+            key="unregistered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_all_unregistered_things
         ),
         MiRegistrationSensorDescription(
             key="pending_registrations",
@@ -93,6 +125,11 @@ SENSORS: Descriptions[MiRegistrationSensorDescription] = {
         MiRegistrationSensorDescription(
             key="registered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_registered_things
         ),
+        MiRegistrationSensorDescription(
+            key="unregistered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_unregistered_things
+        ),
+        DISCOVERY_STATUS,
+        LAST_DISCOVERY,
     ),
     DeviceKind.HUB: (
         PROVISIONING_STATUS,
@@ -101,6 +138,8 @@ SENSORS: Descriptions[MiRegistrationSensorDescription] = {
             state_class=SensorStateClass.MEASUREMENT,
             value_fn=lambda data, hub_id: data.coordinator.data.children_by_hub.get(hub_id, 0),
         ),
+        DISCOVERY_STATUS,
+        LAST_DISCOVERY,
     ),
     DeviceKind.THING: (
         MiRegistrationSensorDescription(
@@ -130,7 +169,7 @@ class MiRegistrationSensor(MiRegistrationEntity, SensorEntity):
 
     @property
     @override
-    def native_value(self) -> StateType:
+    def native_value(self) -> StateType | datetime:
         """Return the value; only asked for while the device is in the Inventory."""
         return self.entity_description.value_fn(self.runtime_data, self.aws_id)
 

@@ -8,6 +8,7 @@ from typing import Any
 MANAGED_THING_ID = re.compile(r"[a-zA-Z0-9:_-]{1,64}")
 ACCOUNT_ASSOCIATION_ID = re.compile(r"[0-9a-zA-Z]{1,64}")
 DEVICE_DISCOVERY_ID = re.compile(r"[A-Za-z0-9]{1,200}")
+CONNECTOR_DEVICE_ID = re.compile(r"[a-zA-Z0-9_.,@-]{1,256}")
 CONTROLLER_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 OWNER = re.compile(r"[a-zA-Z0-9_.,@-]{1,64}")
 SERIAL_NUMBER = re.compile(r"[A-Za-z0-9-_ ]{1,128}")

@@ -18,6 +18,8 @@ class LenientEnum(StrEnum):
     @classmethod
     def parse(cls, value: object) -> Self | None:
         """Return the member for a value from the wire, ``None`` for a missing or unknown one."""
+        if not isinstance(value, str):
+            return None
         return cls._value2member_map_.get(value)  # type: ignore[return-value]  # typeshed: values are Enum, not Self
 
 

@@ -1,0 +1,143 @@
+"""What becomes of devices that a finished discovery found and nobody registered, as each association's policy says."""
+
+from collections.abc import Collection
+import logging
+from typing import Any
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+
+from .aws.errors import AwsError
+from .aws.models import DiscoveredDevice
+from .aws.quota import background
+from .const import CONF_REGISTRATION_POLICY, DOMAIN, POLICY_AUTOMATIC, POLICY_SUGGEST
+from .coordinator import Activity, MiRegistrationConfigEntry, MiRegistrationData, activity_signal
+from .device_discovery import device_digest
+from .registrar import RegistrationState
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def devices_found_issue_id(account_association_id: str) -> str:
+    """Return the id of the repair that suggests to register what was found for an association."""
+    return f"devices_found_{account_association_id}"
+
+
+def is_left_out(data: MiRegistrationData, account_association_id: str, device: DiscoveredDevice) -> bool:
+    """Whether the user deregistered a found device, or left it out of a suggestion."""
+    job = data.discoveries.newest_succeeded(account_association_id)
+    thing_id = None if job is None else data.discoveries.managed_thing_id(job, device)
+    keys = {(account_association_id, key) for key in (device_digest(device), thing_id) if key is not None}
+    return not keys.isdisjoint(data.store.queue.left_out)
+
+
+def is_under_way(data: MiRegistrationData, account_association_id: str, device: DiscoveredDevice) -> bool:
+    """Whether a found device is being registered already, and only has to be waited for."""
+    job = data.discoveries.newest_succeeded(account_association_id)
+    thing_id = None if job is None else data.discoveries.managed_thing_id(job, device)
+    if thing_id is None:
+        digest = device_digest(device)
+        return any(onboarding.device_digest == digest for onboarding in data.store.queue.onboardings.values())
+    return data.registrar.state_of((thing_id, account_association_id)) in {
+        RegistrationState.QUEUED,
+        RegistrationState.PRE_ASSOCIATED,
+    }
+
+
+def wanted_devices(data: MiRegistrationData, account_association_id: str) -> list[DiscoveredDevice]:
+    """Return what was found for an association, isn't registered or about to be, and wasn't left out by the user."""
+    return [
+        device
+        for device in data.discoveries.unregistered(account_association_id)
+        if not is_left_out(data, account_association_id, device)
+        and not is_under_way(data, account_association_id, device)
+    ]
+
+
+class Policies:
+    """Applies the registration policies of one entry."""
+
+    def __init__(self, hass: HomeAssistant, entry: MiRegistrationConfigEntry) -> None:
+        """Prepare; the entry's runtime data is complete."""
+        self._hass = hass
+        self._entry = entry
+        self._data = entry.runtime_data
+        self._policies: dict[str, str] = self._current()
+
+    @callback
+    def async_start(self) -> None:
+        """Follow what happens until the entry is unloaded."""
+        self._entry.async_on_unload(
+            async_dispatcher_connect(self._hass, activity_signal(self._entry), self._async_handle_activity)
+        )
+        self._entry.async_on_unload(self._data.coordinator.async_add_listener(self._async_handle_update))
+
+    async def async_look_back(self) -> None:
+        """Get to know the discoveries that are over already, then apply the policies to what they found."""
+        discoveries = self._data.discoveries
+        discoveries.async_resume()
+        if not self._data.coordinator.last_update_success:
+            return
+        try:
+            with background():
+                await discoveries.async_learn()
+                await discoveries.async_read_newest(self._current())
+        except AwsError as err:
+            _LOGGER.warning("%s: the discovery jobs can't be read: %s: %s", self._entry.title, err.code, err.message)
+        self._async_apply(self._current())
+
+    def _current(self) -> dict[str, str]:
+        return {
+            association_id: subentry.data[CONF_REGISTRATION_POLICY]
+            for association_id, subentry in self._data.coordinator.association_subentries.items()
+        }
+
+    @callback
+    def _async_handle_activity(
+        self, account_association_id: str, activity: Activity, _attributes: dict[str, Any]
+    ) -> None:
+        if activity is Activity.DISCOVERY_FINISHED:
+            self._async_apply([account_association_id])
+
+    @callback
+    def _async_handle_update(self) -> None:
+        """Follow a change of policies at once, and let suggestions come and go with the cloud."""
+        before, self._policies = self._policies, self._current()
+        self._async_apply([id_ for id_, policy in self._policies.items() if before.get(id_) != policy])
+        for association_id in {*before, *self._policies}:
+            self._async_suggest(association_id)
+
+    @callback
+    def _async_apply(self, association_ids: Collection[str]) -> None:
+        policies = self._current()
+        for association_id in association_ids:
+            self._async_suggest(association_id)
+            devices = wanted_devices(self._data, association_id)
+            job = self._data.discoveries.newest_succeeded(association_id)
+            if policies.get(association_id) == POLICY_AUTOMATIC and devices and job is not None:
+                self._entry.async_create_background_task(
+                    self._hass,
+                    self._data.onboarder.async_onboard(job, devices, association_id),
+                    f"{DOMAIN} register what was found for {association_id}",
+                )
+
+    @callback
+    def _async_suggest(self, association_id: str) -> None:
+        """Show or withdraw the suggestion to register what was found."""
+        issue_id = devices_found_issue_id(association_id)
+        association = self._data.coordinator.data.associations_by_id.get(association_id)
+        devices = wanted_devices(self._data, association_id)
+        if self._current().get(association_id) != POLICY_SUGGEST or association is None or not devices:
+            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+            return
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="devices_found",
+            translation_placeholders={"count": str(len(devices)), "name": association.name or association_id},
+            data={"entry_id": self._entry.entry_id, "account_association_id": association_id},
+        )

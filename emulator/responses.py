@@ -1,0 +1,182 @@
+"""Operations of IoT Managed Integrations, each handed to the backend and turned into its answer."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from moto.core.model import StructureShape
+from moto.core.utils import get_service_model
+
+from .models import ManagedIntegrationsBackend, Snapshot
+from .pagination import Sequenced, page
+from .resources import DiscoveredDevice, ManagedThing
+
+SERVICE = "iot-managed-integrations"
+SIGNING_NAME = "iotmanagedintegrations"
+
+type Params = Mapping[str, Any]
+
+_THING_FILTERS: dict[str, Callable[[ManagedThing], Any]] = {
+    "ConnectorDestinationIdFilter": lambda thing: thing.connector_destination_id,
+    "ConnectorDeviceIdFilter": lambda thing: thing.connector_device_id,
+    "ConnectorPolicyIdFilter": lambda thing: thing.members.get("ConnectorPolicyId"),
+    "CredentialLockerFilter": lambda thing: thing.members.get("CredentialLockerId"),
+    "OwnerFilter": lambda thing: thing.members.get("Owner"),
+    "ParentControllerIdentifierFilter": lambda thing: thing.parent_controller_id,
+    "ProvisioningStatusFilter": lambda thing: thing.provisioning_status,
+    "RoleFilter": lambda thing: thing.role,
+    "SerialNumberFilter": lambda thing: thing.members.get("SerialNumber"),
+}
+SUMMARY_MEMBERS = frozenset(cast(StructureShape, get_service_model(SERVICE).shape_for("ManagedThingSummary")).members)
+
+
+class ManagedIntegrationsResponse:
+    """One request; :meth:`call` runs the operation and returns its output members.
+
+    ``lagging`` is the older state that the two lists of things and registrations still show, if they lag.
+    """
+
+    def __init__(self, backend: ManagedIntegrationsBackend, params: Params, *, lagging: Snapshot | None = None) -> None:
+        """Take the parsed and checked input members."""
+        self.backend = backend
+        self.params = params
+        self.lagging = lagging
+
+    def call(self, operation: str) -> dict[str, Any]:
+        """Run the operation; only those in :data:`IMPLEMENTED` exist."""
+        return IMPLEMENTED[operation](self)
+
+    def _page[Row: Sequenced](
+        self, operation: str, rows: Iterable[Row], wire: Callable[[Row], dict[str, Any]]
+    ) -> dict[str, Any]:
+        items, token = page(
+            rows,
+            account_id=self.backend.account_id,
+            operation=operation,
+            params=self.params,
+            default_size=self.backend.switches.default_page_size,
+        )
+        return {"Items": [wire(item) for item in items]} | ({"NextToken": token} if token else {})
+
+    def list_managed_things(self) -> dict[str, Any]:
+        """ListManagedThings."""
+        wanted = [(_THING_FILTERS[name], value) for name, value in self.params.items() if name in _THING_FILTERS]
+        things = self.lagging.things if self.lagging else self.backend.things.values()
+        rows = (thing for thing in things if all(read(thing) == value for read, value in wanted))
+        return self._page(
+            "ListManagedThings",
+            rows,
+            lambda thing: {name: value for name, value in thing.wire().items() if name in SUMMARY_MEMBERS},
+        )
+
+    def get_managed_thing(self) -> dict[str, Any]:
+        """GetManagedThing."""
+        return self.backend.thing(self.params["Identifier"]).wire()
+
+    def create_managed_thing(self) -> dict[str, Any]:
+        """CreateManagedThing."""
+        thing = self.backend.create_managed_thing(self.params)
+        return {"Id": thing.id, "Arn": thing.arn, "CreatedAt": thing.created_at}
+
+    def update_managed_thing(self) -> dict[str, Any]:
+        """UpdateManagedThing."""
+        self.backend.update_managed_thing(self.params)
+        return {}
+
+    def delete_managed_thing(self) -> dict[str, Any]:
+        """DeleteManagedThing."""
+        self.backend.delete_managed_thing(self.params["Identifier"], force=self.params.get("Force", False))
+        return {}
+
+    def get_managed_thing_connectivity_data(self) -> dict[str, Any]:
+        """GetManagedThingConnectivityData."""
+        return self.backend.connectivity(self.params["Identifier"])
+
+    def list_account_associations(self) -> dict[str, Any]:
+        """ListAccountAssociations."""
+        destination = self.params.get("ConnectorDestinationId")
+        rows = (
+            association
+            for association in self.backend.associations.values()
+            if destination in (None, association.connector_destination_id)
+        )
+        return self._page("ListAccountAssociations", rows, lambda association: association.wire())
+
+    def get_account_association(self) -> dict[str, Any]:
+        """GetAccountAssociation."""
+        association = self.backend.association(self.params["AccountAssociationId"])
+        return association.wire() | {"OAuthAuthorizationUrl": association.oauth_url}
+
+    def list_managed_thing_account_associations(self) -> dict[str, Any]:
+        """ListManagedThingAccountAssociations; an id that doesn't exist has no rows."""
+        thing_id = self.params.get("ManagedThingId")
+        association_id = self.params.get("AccountAssociationId")
+        registrations = self.lagging.registrations if self.lagging else self.backend.registrations.values()
+        rows = (
+            row
+            for row in registrations
+            if thing_id in (None, row.managed_thing_id) and association_id in (None, row.account_association_id)
+        )
+        return self._page("ListManagedThingAccountAssociations", rows, lambda row: row.wire())
+
+    def register_account_association(self) -> dict[str, Any]:
+        """RegisterAccountAssociation."""
+        self.backend.register_account_association(self.params)
+        return {name: self.params[name] for name in ("AccountAssociationId", "DeviceDiscoveryId", "ManagedThingId")}
+
+    def deregister_account_association(self) -> dict[str, Any]:
+        """DeregisterAccountAssociation."""
+        self.backend.deregister_account_association(self.params)
+        return {}
+
+    def start_device_discovery(self) -> dict[str, Any]:
+        """StartDeviceDiscovery."""
+        job = self.backend.start_device_discovery(self.params)
+        return {"Id": job.id, "StartedAt": job.started_at}
+
+    def get_device_discovery(self) -> dict[str, Any]:
+        """GetDeviceDiscovery."""
+        return self.backend.discovery(self.params["Identifier"]).wire()
+
+    def list_device_discoveries(self) -> dict[str, Any]:
+        """ListDeviceDiscoveries."""
+        discovery_type, status = self.params.get("TypeFilter"), self.params.get("StatusFilter")
+        rows = (
+            job
+            for job in self.backend.kept_discoveries()
+            if discovery_type in (None, job.type) and status in (None, job.status)
+        )
+        return self._page(
+            "ListDeviceDiscoveries",
+            rows,
+            lambda job: {"Id": job.id, "DiscoveryType": job.type, "Status": job.status},
+        )
+
+    def list_discovered_devices(self) -> dict[str, Any]:
+        """ListDiscoveredDevices."""
+        job = self.backend.discovery(self.params["Identifier"])
+
+        def wire(row: DiscoveredDevice) -> dict[str, Any]:
+            thing = self.backend.thing_of(job, row)
+            return row.wire(thing.id if thing else None)
+
+        return self._page("ListDiscoveredDevices", job.found, wire)
+
+
+_R = ManagedIntegrationsResponse
+IMPLEMENTED: dict[str, Callable[[ManagedIntegrationsResponse], dict[str, Any]]] = {
+    "CreateManagedThing": _R.create_managed_thing,
+    "DeleteManagedThing": _R.delete_managed_thing,
+    "DeregisterAccountAssociation": _R.deregister_account_association,
+    "GetAccountAssociation": _R.get_account_association,
+    "GetDeviceDiscovery": _R.get_device_discovery,
+    "GetManagedThing": _R.get_managed_thing,
+    "GetManagedThingConnectivityData": _R.get_managed_thing_connectivity_data,
+    "ListAccountAssociations": _R.list_account_associations,
+    "ListDeviceDiscoveries": _R.list_device_discoveries,
+    "ListDiscoveredDevices": _R.list_discovered_devices,
+    "ListManagedThingAccountAssociations": _R.list_managed_thing_account_associations,
+    "ListManagedThings": _R.list_managed_things,
+    "RegisterAccountAssociation": _R.register_account_association,
+    "StartDeviceDiscovery": _R.start_device_discovery,
+    "UpdateManagedThing": _R.update_managed_thing,
+}

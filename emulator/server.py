@@ -1,0 +1,187 @@
+"""The HTTP server: one thread with its own event loop, on loopback only."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from ipaddress import ip_address
+import json
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from yarl import URL
+
+from . import sts
+from .control import CONTROL_PREFIX, control
+from .seeds import seed
+from .service import Reply, Service
+from .sigv4 import SignedRequest
+from .switches import Switches
+from .timeline import wall_clock
+from .world import RecordedRequest, World
+
+FIRST_ACCOUNT_ID = 123456789012
+"""The account of the first world, and of the only one that ``python -m emulator`` has."""
+MAX_BODY = 10 * 1024 * 1024
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that keeps real time even while a test has frozen it."""
+
+    _monotonic = staticmethod(time.monotonic)
+
+    def time(self) -> float:
+        return self._monotonic()
+
+
+class Emulator:
+    """An AWS on this machine; use it as a context manager.
+
+    ``port`` 0 takes any free one. Only loopback addresses are served unless ``allow_remote`` says otherwise: what is
+    here is not meant to face a network.
+    """
+
+    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", allow_remote: bool = False) -> None:
+        """Take the address; :meth:`start` listens on it."""
+        if not allow_remote and not ip_address(host).is_loopback:
+            raise ValueError(f"{host} is not a loopback address")
+        self.host = host
+        self.port = port
+        self.service = Service()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+
+    def __enter__(self) -> Self:
+        """Start serving."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving."""
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The endpoint of every emulated service."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen; raises OSError if the port is taken."""
+        listener = socket.create_server(
+            (self.host, self.port), family=socket.AF_INET6 if ":" in self.host else socket.AF_INET, backlog=128
+        )
+        self.port = listener.getsockname()[1]
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(listener, ready), name="emulator", daemon=True)
+        self._thread.start()
+        ready.result()
+
+    def stop(self) -> None:
+        """Close all connections and end the thread."""
+        if self._thread is None or self._loop is None or self._stopped is None:
+            return
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join()
+        self._thread = None
+        for world in list(self.service.worlds.values()):
+            self.remove_world(world)
+
+    def create_world(
+        self,
+        name: str = "home",
+        *,
+        account_id: str | None = None,
+        region: str = "eu-west-1",
+        switches: Switches | None = None,
+        quota: float | None = None,
+        clock: Callable[[], datetime] = wall_clock,
+    ) -> World:
+        """Add an account filled as ``home``, ``empty`` or ``fleet:<number of things>``.
+
+        Account ids start with 123456789012 and count up, passing over those in use.
+        """
+        fill = seed(name)
+        if account_id is None:
+            number = FIRST_ACCOUNT_ID
+            while str(number) in self.service.worlds:
+                number += 1
+            account_id = str(number)
+        elif account_id in self.service.worlds:
+            raise ValueError(f"There is a world with account {account_id} already")
+        world = World(account_id=account_id, region=region, switches=switches, quota=quota, clock=clock)
+        fill(world)
+        sts.create_user(world)
+        # A new dict each time: the server's thread may be going through the old one.
+        self.service.worlds = {**self.service.worlds, account_id: world}
+        return world
+
+    def remove_world(self, world: World) -> None:
+        """Remove an account; its keys are unknown from now on."""
+        self.service.worlds = {key: other for key, other in self.service.worlds.items() if other is not world}
+        sts.forget(world)
+
+    @property
+    def strangers(self) -> list[RecordedRequest]:
+        """The requests that no account could be found for: an unknown key, or no signature at all."""
+        return list(self.service.strangers)
+
+    def _run(self, listener: socket.socket, ready: Future[None]) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(self._serve(listener, ready))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        ready.set_result(None)
+        await self._stopped.wait()
+        await runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        if request.path.startswith(CONTROL_PREFIX):
+            return self._control(request.method, request.rel_url, body)
+        signed = SignedRequest(
+            method=request.method,
+            url=f"http://{request.headers.get('Host', '')}{request.raw_path}",
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+        )
+        call = self.service.read(signed)
+        if call.world is not None and (delay := call.world.faults.delay(call.name)):
+            await asyncio.sleep(delay)
+        reply = self.service.answer(call)
+        return _response(request, reply)
+
+    def _control(self, method: str, url: URL, body: bytes) -> web.Response:
+        try:
+            content: Mapping[str, Any] = json.loads(body or b"{}")
+            answer = control(self.service.worlds, method, url.path, dict(url.query), content)
+        except (LookupError, TypeError, ValueError) as error:
+            return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
+        return web.json_response(answer)
+
+
+def _response(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    if reply.status is None:
+        if request.transport is not None:
+            request.transport.abort()
+        # The connection is gone; this only ends the handler.
+        return web.Response(status=500)
+    return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)

@@ -1,0 +1,60 @@
+"""What AWS doesn't document, each a switch with the default that the emulator was given and why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type Refusal = Literal["validation", "conflict", "not_found"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """How the emulated service behaves where AWS's documentation is silent. Durations are seconds of service time."""
+
+    reregister: Literal["ok", "conflict"] = "ok"
+    """RegisterAccountAssociation of a pair that is registered. "ok": the call is a PUT and marked idempotent."""
+    mismatched_discovery: Refusal | Literal["accept"] = "validation"
+    """Register with a job of another association, unfinished, or without the device. "validation": the input is wrong,
+    and all three resources exist."""
+    registration_delay: float = 0.0
+    """Time from Register's 201 until the row is ASSOCIATED; above 0 the row is PRE_ASSOCIATED meanwhile. 0: the guide
+    shows ACTIVATED in the very next call."""
+    register_needs_authorization: bool = True
+    """Whether Register is a conflict while the association isn't ASSOCIATION_SUCCEEDED. True: there is no access."""
+    hub_devices_accept_registration: bool = False
+    """Whether Register accepts a thing that isn't a cloud device. False: the guide has no such step for them."""
+    deregister_missing: Refusal | Literal["ok"] = "not_found"
+    """Deregister of a pair that isn't registered. "not_found": the operation lists ResourceNotFoundException."""
+    last_deregistration: Literal["ISOLATED", "UNASSOCIATED", "ACTIVATED"] = "ISOLATED"
+    """A thing's ProvisioningStatus after its last association is gone. ISOLATED: the guide describes it so."""
+    discovery_duration: float = 5.0
+    """How long a discovery job runs. 5: quick enough to watch; AWS's sample finds a device after 25."""
+    discovery_timeout: float = 900.0
+    """When a job that never ends becomes TIMED_OUT. 900: the only limit in the guide (capability rediscovery)."""
+    discovery_expires_after: float | None = None
+    """How long after its end a job can still be read and used. None: no retention is documented."""
+    one_discovery_per_association: bool = True
+    """Whether a second job on the same association or hub is a conflict. True: the operation lists
+    ConflictException."""
+    discovery_needs_authorization: bool = True
+    """Whether a CLOUD discovery is a conflict while the association isn't ASSOCIATION_SUCCEEDED. True: as above."""
+    discovery_on_disconnected_hub: Literal["TIMED_OUT", "FAILED"] = "TIMED_OUT"
+    """How a job ends whose hub isn't connected. TIMED_OUT: nobody is there to answer."""
+    recreate_thing: Literal["conflict", "ok"] = "conflict"
+    """CreateManagedThing for a device that has a thing. "conflict": the operation lists ConflictException."""
+    hub_activation_delay: float = 2.0
+    """Time from CreateManagedThing of a device found by a hub until it is ACTIVATED. 2: as in AWS's sample."""
+    pre_onboarded_needs_filter: bool = True
+    """Whether only a discovery with ConnectorDeviceIdList activates PRE_ASSOCIATED things. True: the guide asks for
+    it."""
+    automatic_registration: bool = True
+    """Whether option 2 registers by itself; without, the thing is left in DISCOVERED, as the guide warns."""
+    delete_cloud_thing: Literal["ok", "validation"] = "validation"
+    """DeleteManagedThing of a cloud device. "validation": the model says it can't be removed with this call."""
+    deletion_delay: float = 0.0
+    """How long a thing stays DELETE_IN_PROGRESS; ``Force`` always removes it at once."""
+    connectivity_of_others: Literal["disconnected", "not_found"] = "disconnected"
+    """GetManagedThingConnectivityData of a thing with no MQTT connection of its own."""
+    throttling_status: Literal[429, 400] = 429
+    """HTTP status of ThrottlingException. 429 is the model's, 400 that of AWS's page of common errors."""
+    default_page_size: int = 50
+    """Items on a page when MaxResults isn't given."""

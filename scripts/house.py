@@ -1,0 +1,533 @@
+"""A house to try the integration in: the emulated AWS and a real Home Assistant, each a process of its own.
+
+Used by `scripts/demo`, `scripts/develop` and by tests that need the whole thing. Everything binds to the loopback
+interface; everything that is written lies below one folder.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+import fcntl
+import json
+import os
+from pathlib import Path
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any, Self
+
+import httpx
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+DOMAIN = "mi_registration"
+DASHBOARD = ROOT / "docs" / "examples" / "dashboard.yaml"
+DASHBOARD_PATH = "managed-things"
+START_SECONDS = 90
+STOP_SECONDS = 30
+RESTART_EXIT_CODE = 100
+"""What Home Assistant exits with when its user asks for a restart."""
+
+_LOG_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ (?P<level>[A-Z]+) \(.*?\) \[")
+_DEPRECATION = re.compile(r"deprecated|will stop working|Detected that custom integration")
+_THREADS_LEFT = re.compile(r"^Found \d+ non-daemonic threads", re.MULTILINE)
+"""Home Assistant prints this when it has to wait for threads that nobody ended."""
+_NOT_TESTED = "We found a custom integration"
+"""Home Assistant says this of every custom integration."""
+
+
+class HouseError(Exception):
+    """The house could not be built, or fell down; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """The emulated AWS account that a house lives in."""
+
+    account_id: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+
+def choose_port(port: int, option: str) -> int:
+    """Return a port that can be listened on; 0 asks for any.
+
+    Raises HouseError, naming the port and the option that changes it, when the port is in use.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise HouseError(f"port {port} cannot be used ({error.strerror}): choose another with {option}") from error
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+class ChildProcess:
+    """A child in its own session, so that Ctrl-C reaches only us and stopping it reaches all that it started."""
+
+    def __init__(self, name: str, command: list[str], *, log: Path | None) -> None:
+        """Start it; with `log` its output goes to that file, else to the terminal."""
+        self.name = name
+        self.log = log
+        # The emulated AWS is all there is: no credentials, Regions or proxies of whoever runs this.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        environment |= {
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+            "PYTHONUNBUFFERED": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        output = log.open("ab") if log else None
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,
+            )
+        finally:
+            if output:
+                output.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its group's id too."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal, or None while it runs."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        # Not reaped before `stop`: until then its id, and its group's, can't become another process's.
+        status = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if status is None:
+            return None
+        return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+
+    def stop(self) -> None:
+        """End it and whatever it started: politely first, then by force."""
+        if self._process.returncode is not None:
+            return
+        os.kill(self.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.exit_code is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.exit_code is None:
+            print(f"{self.name} did not stop within {STOP_SECONDS} seconds and is killed", file=sys.stderr)
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def failure(self) -> HouseError:
+        """Return the error for a child that ended by itself, with the end of its log."""
+        tail = ""
+        if self.log:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            tail = f"; the end of {self.log}:\n" + "\n".join(f"  {line}" for line in lines[-15:])
+        return HouseError(f"{self.name} ended with exit code {self.exit_code}{tail}")
+
+    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        """Wait until `ready` says so; raises HouseError when the child ends first or START_SECONDS pass."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if self.exit_code is not None:
+                raise self.failure()
+            try:
+                if ready():
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet; the deadline below decides when that is an error
+            if time.monotonic() > deadline:
+                raise HouseError(f"{self.name}: {what} did not happen within {START_SECONDS} seconds")
+            time.sleep(0.1)
+
+
+class HomeAssistantApi:
+    """Home Assistant's own REST API, used as its user would."""
+
+    def __init__(self, url: str) -> None:
+        """Remember where it is; `log_in` comes before anything else."""
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def is_listening(self) -> bool:
+        """Say whether the frontend answers."""
+        return self._http.get("/auth/providers").status_code < httpx.codes.INTERNAL_SERVER_ERROR
+
+    def is_running(self) -> bool:
+        """Say whether everything is set up."""
+        state: str = self.get("/api/config")["state"]
+        return state == "RUNNING"
+
+    def create_owner(self) -> None:
+        """Create the owner as onboarding does, unless there is one."""
+        steps = self._http.get("/api/onboarding")
+        if steps.status_code == httpx.codes.NOT_FOUND or all(step["done"] for step in steps.json()):
+            return
+        owner = {"name": "Robin", "username": "robin", "password": secrets.token_urlsafe(), "language": "en"}
+        self._http.post("/api/onboarding/users", json={"client_id": f"{self.url}/", **owner}).raise_for_status()
+
+    def log_in(self) -> None:
+        """Log in by the trusted network, as the browser does."""
+        client_id = f"{self.url}/"
+        flow = self._http.post(
+            "/auth/login_flow",
+            json={"client_id": client_id, "handler": ["trusted_networks", None], "redirect_uri": client_id},
+        ).raise_for_status()
+        grant = {"grant_type": "authorization_code", "code": flow.json()["result"], "client_id": client_id}
+        token = self._http.post("/auth/token", data=grant).raise_for_status().json()
+        self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    def get(self, path: str) -> Any:
+        """GET a path; raises HouseError for anything but success."""
+        return self._answer(self._http.get(path))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST a JSON object; raises HouseError for anything but success."""
+        return self._answer(self._http.post(path, json=dict(body)))
+
+    def call_action(self, domain: str, action: str, data: Mapping[str, Any]) -> Any:
+        """Call an action and return its answer."""
+        return self.post(f"/api/services/{domain}/{action}?return_response", data)["service_response"]
+
+    def render(self, template: str) -> Any:
+        """Render a template that produces JSON."""
+        response = self._http.post("/api/template", json={"template": template})
+        if response.is_error:
+            raise HouseError(f"{response.request.url}: {response.status_code} {response.text}")
+        return json.loads(response.text)
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> Any:
+        if response.is_error:
+            raise HouseError(f"{response.request.url}: {response.status_code} {response.text}")
+        return response.json()
+
+
+class House:
+    """The emulated AWS and a Home Assistant configured against it. Use it as a context manager."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        emulator_port: int = 0,
+        keep_state: bool = False,
+        log_level: str = "info",
+        log_to_terminal: bool = False,
+    ) -> None:
+        """Describe it; nothing is started yet. Port 0 means any free port.
+
+        `log_level` is this integration's; everything else logs at "info".
+        """
+        self.directory = directory
+        self.log_directory = directory / "log"
+        self._port = port
+        self._emulator_port = emulator_port
+        self._keep_state = keep_state
+        self._log_level = log_level
+        self._log_to_terminal = log_to_terminal
+        self._lock: int | None = None
+        self._children: list[ChildProcess] = []
+        self.api: HomeAssistantApi
+        self.account: Account
+        self.url = ""
+        self.emulator_url = ""
+
+    def __enter__(self) -> Self:
+        """Build it; returns when Home Assistant runs and the integration is configured."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no process."""
+        self.stop()
+
+    @property
+    def home_assistant_log(self) -> Path:
+        """Home Assistant's log, unless it goes to the terminal."""
+        return self.log_directory / "home_assistant.log"
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the emulator and Home Assistant."""
+        return [child.pid for child in self._children]
+
+    def _start(self) -> None:
+        port = choose_port(self._port, "--port")
+        emulator_port = choose_port(self._emulator_port, "--emulator-port")
+        self._take_directory()
+        self.url = f"http://{HOST}:{port}"
+        self.emulator_url = f"http://{HOST}:{emulator_port}"
+        self.api = HomeAssistantApi(self.url)
+        self._write_configuration(port)
+        command = [sys.executable, "-m", "emulator", "--port", str(emulator_port), "--world", "home"]
+        emulator = self._run("the emulator", "emulator.log", command)
+        self._run_home_assistant()
+        emulator.wait_until(self._read_account, "its first answer")
+        self._wait_for_home_assistant()
+        self._configure_integration()
+
+    def stop(self) -> None:
+        """End every process that was started; safe to call twice."""
+        while self._children:
+            self._children[-1].stop()
+            self._children.pop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self.url:
+            self.api.close()
+
+    def run(self) -> None:
+        """Stay until one of the two ends by itself, which raises HouseError.
+
+        A restart that is asked for in the browser is done.
+        """
+        while True:
+            for child in tuple(self._children):
+                if child.exit_code is None:
+                    continue
+                if child is not self._children[-1] or child.exit_code != RESTART_EXIT_CODE:
+                    raise child.failure()
+                self._children.pop().stop()
+                self._run_home_assistant()
+                self._wait_for_home_assistant()
+            time.sleep(0.5)
+
+    def _take_directory(self) -> None:
+        """Make the folder ours: empty, unless its state is kept."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lock_file = self.directory / "lock"
+        self._lock = os.open(lock_file, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HouseError(f"{self.directory} is in use by another run: stop that one first") from error
+        for entry in self.directory.iterdir():
+            if entry == lock_file or (self._keep_state and entry != self.log_directory):
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        self.log_directory.mkdir()
+
+    def _write_configuration(self, port: int) -> None:
+        """Write what a user would have after onboarding."""
+        for target in (ROOT / "custom_components", DASHBOARD):
+            link = self.directory / target.name
+            if not link.is_symlink():
+                link.symlink_to(target)
+        _write_yaml(
+            self.directory / "configuration.yaml",
+            {
+                "homeassistant": {
+                    "name": "Home",
+                    "latitude": 53.35,
+                    "longitude": -6.26,
+                    "elevation": 20,
+                    "unit_system": "metric",
+                    "currency": "EUR",
+                    "country": "IE",
+                    "language": "en",
+                    "time_zone": "Europe/Dublin",
+                    "auth_providers": [
+                        {
+                            "type": "trusted_networks",
+                            "trusted_networks": [f"{HOST}/32"],
+                            "allow_bypass_login": True,
+                        },
+                        {"type": "homeassistant"},
+                    ],
+                },
+                "api": None,
+                "automation": [],
+                "config": None,
+                "diagnostics": None,
+                "frontend": None,
+                "history": None,
+                "logbook": None,
+                "logger": {"default": "info", "logs": {f"custom_components.{DOMAIN}": self._log_level}},
+                "lovelace": {
+                    "dashboards": {
+                        DASHBOARD_PATH: {
+                            "mode": "yaml",
+                            "filename": DASHBOARD.name,
+                            "title": "Managed things",
+                            "icon": "mdi:cloud-check-variant",
+                            "show_in_sidebar": True,
+                        }
+                    }
+                },
+                "recorder": None,
+                "repairs": None,
+                "script": {},
+                "system_health": None,
+                "trace": None,
+            },
+        )
+        if not (self.directory / ".storage" / "onboarding").exists():
+            # Everything but the owner, who is created through the API and completes onboarding.
+            self._write_store("onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
+            self._write_store("frontend.system_data", 1, {"core": {"default_panel": DASHBOARD_PATH}})
+        # As if confirmed in the browser: else Home Assistant takes new HTTP settings back after five minutes.
+        http = {"server_host": [HOST], "server_port": port, "cors_allowed_origins": [], "login_attempts_threshold": -1}
+        http |= {"ip_ban_enabled": True, "ssl_profile": "modern", "use_x_frame_options": True}
+        meta = {"created_at": "2026-01-01T00:00:00+00:00", "error": None, "error_message": None}
+        data = {"stable": http | meta, "pending": None, "yaml_migration_done": True}
+        self._write_store("http", 2, data, minor_version=2)
+
+    def _write_store(self, key: str, version: int, data: Mapping[str, Any], *, minor_version: int = 1) -> None:
+        path = self.directory / ".storage" / key
+        path.parent.mkdir(exist_ok=True)
+        store = {"version": version, "minor_version": minor_version, "key": key, "data": data}
+        path.write_text(json.dumps(store, indent=2), encoding="utf-8")
+
+    def _run(self, name: str, log_name: str, command: list[str]) -> ChildProcess:
+        child = ChildProcess(name, command, log=None if self._log_to_terminal else self.log_directory / log_name)
+        self._children.append(child)
+        return child
+
+    def _run_home_assistant(self) -> None:
+        command = [sys.executable, "-m", "homeassistant", "--config", str(self.directory), "--skip-pip"]
+        if not self._log_to_terminal:
+            command.append("--log-no-color")
+        self._run("Home Assistant", self.home_assistant_log.name, command)
+
+    def _wait_for_home_assistant(self) -> None:
+        home_assistant = self._children[-1]
+        home_assistant.wait_until(self.api.is_listening, "its first answer")
+        self.api.create_owner()
+        self.api.log_in()
+        home_assistant.wait_until(self.api.is_running, "the end of its start")
+
+    def _read_account(self) -> bool:
+        response = httpx.get(f"{self.emulator_url}/_emulator/worlds", trust_env=False)
+        if response.is_error:
+            return False
+        world = response.json()["worlds"][0]
+        self.account = Account(**{name: world[name] for name in Account.__slots__})
+        return True
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the emulator's log of the requests made in this account, oldest first."""
+        response = httpx.get(
+            f"{self.emulator_url}/_emulator/requests", params={"account_id": self.account.account_id}, trust_env=False
+        ).raise_for_status()
+        requests: list[dict[str, Any]] = response.json()["requests"]
+        return requests
+
+    def _configure_integration(self) -> None:
+        """Go through the config flow as a user does, choosing what is suggested."""
+        entries = self.api.get("/api/config/config_entries/entry")
+        if any(entry["domain"] == DOMAIN for entry in entries):
+            return
+        answers: dict[str, Any] = {
+            "user": {
+                "region": self.account.region,
+                "auth_method": "access_key",
+                "advanced": {"endpoint_url": self.emulator_url},
+            },
+            "access_key": {
+                "access_key_id": self.account.access_key_id,
+                "secret_access_key": self.account.secret_access_key,
+            },
+            "account_associations": {},
+        }
+        flows = "/api/config/config_entries/flow"
+        result = self.api.post(flows, {"handler": DOMAIN, "show_advanced_options": False})
+        while result["type"] == "form":
+            if result["errors"] or result["step_id"] not in answers:
+                raise HouseError(f"the config flow stopped at {result['step_id']} with {result['errors']}")
+            answer: dict[str, Any] = {}
+            for field in result["data_schema"]:
+                if field.get("type") == "expandable":
+                    answer[field["name"]] = {}
+                elif field.get("default") is not None:
+                    answer[field["name"]] = field["default"]
+            answer |= answers.pop(result["step_id"])
+            result = self.api.post(f"{flows}/{result['flow_id']}", answer)
+        if result["type"] != "create_entry":
+            raise HouseError(f"the config flow ended with {result['type']}: {result.get('reason')}")
+        entry_id = result["result"]["entry_id"]
+        self._children[-1].wait_until(lambda: self._entry_state(entry_id) == "loaded", "loading the integration")
+
+    def _entry_state(self, entry_id: str) -> str:
+        entries = self.api.get(f"/api/config/config_entries/entry?domain={DOMAIN}")
+        state: str = next(entry["state"] for entry in entries if entry["entry_id"] == entry_id)
+        return state
+
+
+def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def complaints(log: str) -> list[str]:
+    """Return the records of a Home Assistant log that this integration must not cause.
+
+    These are warnings, errors and deprecations that name the integration; and, by whomever, blocking calls and threads
+    that outlive the stop.
+    """
+    found = _THREADS_LEFT.findall(log)
+    for record in _log_records(log):
+        match = _LOG_RECORD.match(record)
+        if not match:
+            continue
+        blocking = "Detected blocking call" in record
+        deprecated = DOMAIN in record and _DEPRECATION.search(record)
+        serious = DOMAIN in record and match["level"] in {"WARNING", "ERROR", "CRITICAL"} and _NOT_TESTED not in record
+        if blocking or deprecated or serious:
+            found.append(record)
+    return found
+
+
+def _log_records(log: str) -> Iterator[str]:
+    """Split a log into records: a line that begins one, and the lines (a traceback) that belong to it."""
+    lines: list[str] = []
+    for line in log.splitlines():
+        if _LOG_RECORD.match(line) and lines:
+            yield "\n".join(lines)
+            lines = []
+        lines.append(line)
+    if lines:
+        yield "\n".join(lines)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, as Ctrl-C is; later ones can't interrupt the stopping."""
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

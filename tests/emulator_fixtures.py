@@ -1,0 +1,36 @@
+"""Fixtures of the emulator, for any part of the tests."""
+
+from collections.abc import Generator, Iterator
+
+import pytest
+import pytest_socket
+
+from emulator import Emulator, World
+
+
+@pytest.fixture(scope="session", name="emulator")
+def emulator_fixture() -> Iterator[Emulator]:
+    """Start an emulator for all tests: its thread must exist before a test starts."""
+    pytest_socket.enable_socket()
+    with Emulator() as emulator:
+        yield emulator
+
+
+def own_world(emulator: Emulator, name: str) -> Generator[World]:
+    """Yield a world, then fail the test if the emulator itself had a bug meanwhile."""
+    world = emulator.create_world(name)
+    yield world
+    emulator.remove_world(world)
+    assert world.problems == []
+
+
+@pytest.fixture
+def world(emulator: Emulator, socket_enabled: None) -> Generator[World]:
+    """Create a home of this test's own, account 123456789012 in eu-west-1."""
+    yield from own_world(emulator, "home")
+
+
+@pytest.fixture
+def empty_world(emulator: Emulator, socket_enabled: None) -> Generator[World]:
+    """Create an account of this test's own with nothing in it."""
+    yield from own_world(emulator, "empty")
