@@ -46,7 +46,7 @@ CONNECTIVITY = "GetManagedThingConnectivityData"
 
 def shorten_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registrar look for the outcome of its requests in quick succession, and give up soon."""
-    monkeypatch.setattr(registrar, "READ_BACK_PAUSES", (0.0, 0.01))
+    monkeypatch.setattr(registrar, "READ_BACK_PAUSES", (0.01, 0.02))
     monkeypatch.setattr(registrar, "READ_BACK_SECONDS", 0.05)
     monkeypatch.setattr(registrar, "LOST_ANSWER_SECONDS", 0.05)
 

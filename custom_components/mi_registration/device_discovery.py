@@ -291,13 +291,21 @@ class DeviceDiscoveries:
 
     @callback
     def _announce_found(self, job: Job, devices: Iterable[DiscoveredDevice]) -> None:
-        """Announce the devices that no discovery for this association found before."""
+        """Announce the devices that no discovery for this association found before.
+
+        What an old discovery found before anything was known here is no news.
+        """
         if job.account_association_id is None:
             return
+        is_news = job.device_discovery_id in self._following or any(
+            association_id == job.account_association_id for association_id, _ in self._queue.found
+        )
         for device in devices:
             key = (job.account_association_id, device_digest(device))
-            if key not in self._queue.found:
-                self._queue.found.add(key)
+            if key in self._queue.found:
+                continue
+            self._queue.found.add(key)
+            if is_news:
                 self._coordinator.async_announce(
                     job.account_association_id,
                     Activity.DEVICE_FOUND,

@@ -52,5 +52,5 @@ class AssociationActivity(MiRegistrationEntity, EventEntity):
     ) -> None:
         """Fire what concerns this association."""
         if account_association_id == self.aws_id:
-            self._trigger_event(activity, attributes)
+            self._trigger_event(activity.value, attributes)
             self.async_write_ha_state()

@@ -620,6 +620,8 @@ class Registrar:
         for pair, item in verdicts.items():
             if not attempt.futures[pair].done():
                 attempt.futures[pair].set_result(item)
+        # Whoever got a verdict may ask for the pair again at once.
+        self._end(attempt)
         if any(progress.accepted for progress in attempt.progress.values()):
             await self._coordinator.async_request_refresh()
 
