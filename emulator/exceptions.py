@@ -72,6 +72,7 @@ class ResourceNotFoundException(ManagedIntegrationsError):  # noqa: N818  # AWS'
         "device-discovery": "Device Discovery",
         "credential-locker": "Credential Locker",
         "connector-destination": "Connector Destination",
+        "cloud-connector": "Cloud Connector",
     }
 
     def __init__(self, resource_type: str, resource_id: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from moto.core.base_backend import BaseBackend
 
 from .exceptions import ConflictException, ManagedIntegrationsError, ResourceNotFoundException, ValidationException
+from .linking import SUCCEEDED, AccountLinking
 from .resources import (
     AccountAssociation,
     CloudDevice,
@@ -28,7 +29,6 @@ from .timeline import Timeline
 
 type Params = Mapping[str, Any]
 
-SUCCEEDED = "ASSOCIATION_SUCCEEDED"
 SETTABLE = (
     "Brand",
     "Classification",
@@ -78,6 +78,7 @@ class ManagedIntegrationsBackend(BaseBackend):
         self.discoveries: dict[str, DeviceDiscovery] = {}
         self.hub_devices: dict[str, list[HubDevice]] = {}
         self.planned_outcomes: list[PlannedOutcome] = []
+        self.linking = AccountLinking(self)
         self._sequence = 0
         self._answers: dict[tuple[str, str], tuple[Any, Any]] = {}
 
@@ -297,10 +298,11 @@ class ManagedIntegrationsBackend(BaseBackend):
         return association
 
     def add_association(
-        self, *, name: str, state: str, connector_destination_id: str, description: str | None = None
+        self, *, name: str | None, state: str, connector_destination_id: str, description: str | None = None
     ) -> AccountAssociation:
-        """Put an association into the account."""
+        """Put an association into the account; it holds the devices that its destination has, if that exists."""
         sequence = self.next_sequence()
+        destination = self.linking.destinations.get(connector_destination_id)
         identifier = self.new_id("account-association")
         association = AccountAssociation(
             sequence=sequence,
@@ -310,9 +312,32 @@ class ManagedIntegrationsBackend(BaseBackend):
             description=description,
             state=state,
             connector_destination_id=connector_destination_id,
+            cloud_devices=dict(destination.cloud_devices) if destination else {},
         )
         self.associations[identifier] = association
         return association
+
+    def remove_association(self, identifier: str) -> None:
+        """Take an association and its registrations out of the account; the things stay as they are."""
+        self.associations.pop(identifier, None)
+        for key in [key for key in self.registrations if key[1] == identifier]:
+            del self.registrations[key]
+
+    def create_account_association(self, params: Params) -> AccountAssociation:
+        """CreateAccountAssociation; the same ClientToken answers with the association that it created."""
+        return self._once("CreateAccountAssociation", params, lambda: self.linking.create(params))
+
+    def delete_account_association(self, identifier: str) -> None:
+        """DeleteAccountAssociation."""
+        association = self.association(identifier)
+        registered = [key for key in self.registrations if key[1] == identifier]
+        if registered and self.switches.delete_with_registrations != "ok":
+            problem = "The account association still has managed things: deregister them first."
+            raise _refusal(self.switches.delete_with_registrations, problem, "account-association", identifier)
+        for key in registered:
+            self._deregister(key)
+        self.linking.start_deleting(association)
+        self.timeline.after(self.switches.association_deletion_delay, partial(self.remove_association, identifier))
 
     def add_registration(
         self, managed_thing_id: str, account_association_id: str, status: str, discovery_id: str | None = None
@@ -376,13 +401,17 @@ class ManagedIntegrationsBackend(BaseBackend):
         """DeregisterAccountAssociation."""
         thing = self.thing(params["ManagedThingId"])
         association = self.association(params["AccountAssociationId"])
-        if self.registrations.pop((thing.id, association.id), None) is None:
+        if (thing.id, association.id) not in self.registrations:
             if self.switches.deregister_missing == "ok":
                 return
             problem = "The managed thing is not registered with the account association."
             raise _refusal(self.switches.deregister_missing, problem, "account-association", association.id)
-        if not any(row.managed_thing_id == thing.id for row in self.registrations.values()):
-            self.set_provisioning_status(thing, self.switches.last_deregistration)
+        self._deregister((thing.id, association.id))
+
+    def _deregister(self, key: tuple[str, str]) -> None:
+        del self.registrations[key]
+        if not any(row.managed_thing_id == key[0] for row in self.registrations.values()):
+            self.set_provisioning_status(self.things[key[0]], self.switches.last_deregistration)
 
     def snapshot(self) -> Snapshot:
         """Keep the things and registrations as they are now."""

@@ -82,18 +82,100 @@ class HubDevice:
 
 
 @dataclass(slots=True, kw_only=True)
+class CloudConnector:
+    """A vendor's connector: a Lambda function that speaks to the vendor's cloud."""
+
+    sequence: int
+    id: str
+    name: str
+    type: str
+    lambda_arn: str
+
+    def wire(self) -> Wire:
+        """GetCloudConnector, and a row of ListCloudConnectors."""
+        return {
+            "Id": self.id,
+            "Name": self.name,
+            "Type": self.type,
+            "EndpointType": "LAMBDA",
+            "EndpointConfig": {"lambda": {"arn": self.lambda_arn}},
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class ConnectorDestination:
+    """How end users link their accounts through a connector: by OAuth, by general authorization, or by either.
+
+    ``auth_materials`` are the names for the latter. ``cloud_devices`` is what an account linked from now on holds.
+    """
+
+    sequence: int
+    id: str
+    name: str
+    cloud_connector_id: str
+    secret_arn: str
+    oauth: bool
+    auth_materials: tuple[str, ...] = ()
+    description: str | None = None
+    cloud_devices: dict[str, CloudDevice] = field(default_factory=dict)
+
+    def summary(self) -> Wire:
+        """Return a row of ListConnectorDestinations."""
+        return present(
+            {
+                "Id": self.id,
+                "Name": self.name,
+                "Description": self.description,
+                "CloudConnectorId": self.cloud_connector_id,
+            }
+        )
+
+    def wire(self) -> Wire:
+        """GetConnectorDestination."""
+        secret = {"arn": self.secret_arn, "versionId": "0" * 32}
+        vendor = f"https://oauth.{self.id.lower().replace('_', '-')}.example"
+        oauth = {
+            "authUrl": f"{vendor}/authorize",
+            "tokenUrl": f"{vendor}/token",
+            "tokenEndpointAuthenticationScheme": "HTTP_BASIC",
+            "oAuthCompleteRedirectUrl": f"{vendor}/complete",
+        }
+        materials = [{"AuthMaterialName": name, "SecretsManager": secret} for name in self.auth_materials]
+        return self.summary() | present(
+            {
+                "AuthType": "OAUTH" if self.oauth else None,
+                "AuthConfig": present(
+                    {"oAuth": oauth if self.oauth else None, "GeneralAuthorization": materials or None}
+                ),
+                "SecretsManager": secret if self.oauth else None,
+                "OAuthCompleteRedirectUrl": oauth["oAuthCompleteRedirectUrl"] if self.oauth else None,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingAuthorization:
+    """An OAuth link that waits for the end user. ``token`` is the link's state parameter, good for one use."""
+
+    token: str = field(repr=False)
+    started_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
 class AccountAssociation:
-    """One end user's account at a vendor."""
+    """One end user's account at a vendor. ``auth_material`` is the name of its general authorization, if that is it."""
 
     sequence: int
     id: str
     arn: str
-    name: str
+    name: str | None
     state: str
     connector_destination_id: str
     description: str | None = None
     error_message: str | None = None
-    oauth_url: str = field(default="", repr=False)
+    auth_material: str | None = None
+    tags: dict[str, str] = field(default_factory=dict, repr=False)
+    pending: PendingAuthorization | None = None
     cloud_devices: dict[str, CloudDevice] = field(default_factory=dict)
 
     def wire(self) -> Wire:

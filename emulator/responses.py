@@ -8,7 +8,7 @@ from moto.core.utils import get_service_model
 
 from .models import ManagedIntegrationsBackend, Snapshot
 from .pagination import Sequenced, page
-from .resources import DiscoveredDevice, ManagedThing
+from .resources import AccountAssociation, DiscoveredDevice, ManagedThing
 
 SERVICE = "iot-managed-integrations"
 SIGNING_NAME = "iotmanagedintegrations"
@@ -35,18 +35,26 @@ class ManagedIntegrationsResponse:
     ``lagging`` is the older state that the two lists of things and registrations still show, if they lag.
     """
 
-    def __init__(self, backend: ManagedIntegrationsBackend, params: Params, *, lagging: Snapshot | None = None) -> None:
-        """Take the parsed and checked input members."""
+    def __init__(
+        self,
+        backend: ManagedIntegrationsBackend,
+        params: Params,
+        *,
+        lagging: Snapshot | None = None,
+        endpoint: str = "",
+    ) -> None:
+        """Take the parsed and checked input members; ``endpoint`` is the URL under which the caller came."""
         self.backend = backend
         self.params = params
         self.lagging = lagging
+        self.endpoint = endpoint
 
     def call(self, operation: str) -> dict[str, Any]:
         """Run the operation; only those in :data:`IMPLEMENTED` exist."""
         return IMPLEMENTED[operation](self)
 
     def _page[Row: Sequenced](
-        self, operation: str, rows: Iterable[Row], wire: Callable[[Row], dict[str, Any]]
+        self, operation: str, rows: Iterable[Row], wire: Callable[[Row], dict[str, Any]], *, key: str = "Items"
     ) -> dict[str, Any]:
         items, token = page(
             rows,
@@ -55,7 +63,7 @@ class ManagedIntegrationsResponse:
             params=self.params,
             default_size=self.backend.switches.default_page_size,
         )
-        return {"Items": [wire(item) for item in items]} | ({"NextToken": token} if token else {})
+        return {key: [wire(item) for item in items]} | ({"NextToken": token} if token else {})
 
     def list_managed_things(self) -> dict[str, Any]:
         """ListManagedThings."""
@@ -104,7 +112,76 @@ class ManagedIntegrationsResponse:
     def get_account_association(self) -> dict[str, Any]:
         """GetAccountAssociation."""
         association = self.backend.association(self.params["AccountAssociationId"])
-        return association.wire() | {"OAuthAuthorizationUrl": association.oauth_url}
+        material = association.auth_material
+        more = {"Tags": association.tags} if association.tags else {}
+        return (
+            association.wire()
+            | more
+            | ({"GeneralAuthorization": {"AuthMaterialName": material}} if material else {})
+            | {"OAuthAuthorizationUrl": self._authorization_url(association)}
+        )
+
+    def _authorization_url(self, association: AccountAssociation) -> str:
+        return self.backend.linking.authorization_url(association, self.endpoint)
+
+    def create_account_association(self) -> dict[str, Any]:
+        """CreateAccountAssociation."""
+        association = self.backend.create_account_association(self.params)
+        return {
+            "AccountAssociationId": association.id,
+            "Arn": association.arn,
+            "AssociationState": association.state,
+            "OAuthAuthorizationUrl": self._authorization_url(association),
+        }
+
+    def update_account_association(self) -> dict[str, Any]:
+        """UpdateAccountAssociation."""
+        self.backend.linking.update(self.backend.association(self.params["AccountAssociationId"]), self.params)
+        return {}
+
+    def delete_account_association(self) -> dict[str, Any]:
+        """DeleteAccountAssociation."""
+        self.backend.delete_account_association(self.params["AccountAssociationId"])
+        return {}
+
+    def start_account_association_refresh(self) -> dict[str, Any]:
+        """StartAccountAssociationRefresh."""
+        association = self.backend.association(self.params["AccountAssociationId"])
+        self.backend.linking.refresh(association)
+        return {"OAuthAuthorizationUrl": self._authorization_url(association)}
+
+    def list_connector_destinations(self) -> dict[str, Any]:
+        """ListConnectorDestinations."""
+        connector = self.params.get("CloudConnectorId")
+        rows = (
+            destination
+            for destination in self.backend.linking.destinations.values()
+            if connector in (None, destination.cloud_connector_id)
+        )
+        return self._page(
+            "ListConnectorDestinations",
+            rows,
+            lambda destination: destination.summary(),
+            key="ConnectorDestinationList",
+        )
+
+    def get_connector_destination(self) -> dict[str, Any]:
+        """GetConnectorDestination."""
+        return self.backend.linking.destination(self.params["Identifier"]).wire()
+
+    def list_cloud_connectors(self) -> dict[str, Any]:
+        """ListCloudConnectors."""
+        kind, function = self.params.get("Type"), self.params.get("LambdaArn")
+        rows = (
+            connector
+            for connector in self.backend.linking.connectors.values()
+            if kind in (None, connector.type) and function in (None, connector.lambda_arn)
+        )
+        return self._page("ListCloudConnectors", rows, lambda connector: connector.wire())
+
+    def get_cloud_connector(self) -> dict[str, Any]:
+        """GetCloudConnector."""
+        return self.backend.linking.connector(self.params["Identifier"]).wire()
 
     def list_managed_thing_account_associations(self) -> dict[str, Any]:
         """ListManagedThingAccountAssociations; an id that doesn't exist has no rows."""
@@ -164,19 +241,27 @@ class ManagedIntegrationsResponse:
 
 _R = ManagedIntegrationsResponse
 IMPLEMENTED: dict[str, Callable[[ManagedIntegrationsResponse], dict[str, Any]]] = {
+    "CreateAccountAssociation": _R.create_account_association,
     "CreateManagedThing": _R.create_managed_thing,
+    "DeleteAccountAssociation": _R.delete_account_association,
     "DeleteManagedThing": _R.delete_managed_thing,
     "DeregisterAccountAssociation": _R.deregister_account_association,
     "GetAccountAssociation": _R.get_account_association,
+    "GetCloudConnector": _R.get_cloud_connector,
+    "GetConnectorDestination": _R.get_connector_destination,
     "GetDeviceDiscovery": _R.get_device_discovery,
     "GetManagedThing": _R.get_managed_thing,
     "GetManagedThingConnectivityData": _R.get_managed_thing_connectivity_data,
     "ListAccountAssociations": _R.list_account_associations,
+    "ListCloudConnectors": _R.list_cloud_connectors,
+    "ListConnectorDestinations": _R.list_connector_destinations,
     "ListDeviceDiscoveries": _R.list_device_discoveries,
     "ListDiscoveredDevices": _R.list_discovered_devices,
     "ListManagedThingAccountAssociations": _R.list_managed_thing_account_associations,
     "ListManagedThings": _R.list_managed_things,
     "RegisterAccountAssociation": _R.register_account_association,
+    "StartAccountAssociationRefresh": _R.start_account_association_refresh,
     "StartDeviceDiscovery": _R.start_device_discovery,
+    "UpdateAccountAssociation": _R.update_account_association,
     "UpdateManagedThing": _R.update_managed_thing,
 }

@@ -1,7 +1,7 @@
 """What worlds start with."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from .world import World
 
@@ -24,6 +24,15 @@ _NEW_ACME_LIGHTS = (
     ("al-1005", "Porch light", "AL-OUT1", "Dimmable Light"),
     ("al-1006", "Garden lantern", "AL-OUT2", "On/Off Light"),
 )
+_CONTOSO_LOCKS = (
+    ("co-3001", "Back door lock", "CO-LOCK1", "Door Lock"),
+    ("co-3002", "Garage door lock", "CO-LOCK1", "Door Lock"),
+)
+_FABRIKAM_BLINDS = (
+    ("fb-4001", "Living room blind", "FB-ROLL2", "Window Covering"),
+    ("fb-4002", "Bedroom blind", "FB-ROLL2", "Window Covering"),
+    ("fb-4003", "Terrace awning", "FB-AWN1", "Window Covering"),
+)
 _NORTHWIND_DEVICES = (
     ("nw-2001", "Bedroom thermostat", "NW-T2", "Thermostat", True),
     ("nw-2002", "Bathroom heater", "NW-H1", "Thermostat", True),
@@ -40,7 +49,8 @@ def home(world: World) -> None:
     """One house: a hub with four devices, two vendor accounts with eight, half of those registered.
 
     The others were found by finished discoveries, so they can be registered at once. A new discovery finds two lights
-    that have no managed thing yet, and one device in reach of the hub.
+    that have no managed thing yet, and one device in reach of the hub. Through the connector destinations of four
+    vendors more accounts can be linked, one of them (Fabrikam Blinds) without OAuth; discoveries of these find devices.
     """
     world.advance(-30 * _DAY)
     hub = world.add_thing(
@@ -66,6 +76,24 @@ def home(world: World) -> None:
     for device_id, name, model, device_type in _NEW_ACME_LIGHTS:
         world.add_cloud_device(acme, device_id, name, "Acme", model, [device_type])
     world.advance(29 * _DAY)
+    lights = tuple(light[:4] for light in _ACME_LIGHTS) + _NEW_ACME_LIGHTS
+    _destination(world, "Acme Lighting", "Acme", lights)
+    _destination(world, "Northwind Climate", "Northwind", tuple(device[:4] for device in _NORTHWIND_DEVICES))
+    _destination(world, "Contoso Locks", "Contoso", _CONTOSO_LOCKS)
+    _destination(world, "Fabrikam Blinds", "Fabrikam", _FABRIKAM_BLINDS, auth="general")
+
+
+def _destination(
+    world: World,
+    name: str,
+    brand: str,
+    devices: tuple[tuple[str, str, str, str], ...],
+    *,
+    auth: Literal["oauth", "general"] = "oauth",
+) -> None:
+    destination = world.add_connector_destination(name, auth)
+    for device_id, device_name, model, device_type in devices:
+        world.add_vendor_device(destination, device_id, device_name, brand, model, [device_type])
 
 
 def _vendor(world: World, association: str, brand: str, devices: tuple[tuple[str, str, str, str, bool], ...]) -> None:

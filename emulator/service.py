@@ -188,9 +188,12 @@ class Service:
         if call.name not in IMPLEMENTED:
             message = f"{call.name} is in the service model, but the emulator doesn't implement it."
             raise ManagedIntegrationsError("UnknownOperationException", message)
-        lagging = world.lagging_state(call.name)
-        result = ManagedIntegrationsResponse(world.backend, call.params, lagging=lagging).call(call.name)
-        if violations := response_violations(call.operation.output_shape, result):
+        response = ManagedIntegrationsResponse(
+            world.backend, call.params, lagging=world.lagging_state(call.name), endpoint=_endpoint(call.request)
+        )
+        result = response.call(call.name)
+        strict = _with_https(result) if world.switches.http_authorization_page else result
+        if violations := response_violations(call.operation.output_shape, strict):
             world.problems.append(f"{call.name}: {'; '.join(violations)}")
             raise ManagedIntegrationsError(
                 "InternalServerException", f"The emulator's answer breaks the service model: {'; '.join(violations)}"
@@ -212,15 +215,17 @@ class Service:
         return credential
 
     def _authorize(self, world: World, call: Call, credential: Credential) -> None:
-        action = f"{call.service}:{call.name}"
-        if not world.faults.denies(action):
-            return
-        raise AccessDeniedException(
-            principal=credential.principal,
-            action=action,
-            resource=_resource(world, call),
-            code="AccessDenied" if call.service == "sts" else "AccessDeniedException",
-        )
+        needed = {f"{call.service}:{call.name}": _resource(world, call)}
+        if call.service == SIGNING_NAME and (secret := world.backend.linking.secret_of(call.name, call.params)):
+            needed["secretsmanager:GetSecretValue"] = secret
+        for action, resource in needed.items():
+            if world.faults.denies(action):
+                raise AccessDeniedException(
+                    principal=credential.principal,
+                    action=action,
+                    resource=resource,
+                    code="AccessDenied" if call.service == "sts" else "AccessDeniedException",
+                )
 
     def _work_of_sts(
         self, world: World, call: Call, operation: OperationModel, credential: Credential, now: datetime
@@ -268,6 +273,16 @@ class Service:
             operation = call.operation or get_service_model(SERVICE).operation_model("ListManagedThings")
             serializer = _json_serializer(operation, call.request_id)
         return _reply(call, serializer.serialize(error), now)
+
+
+def _endpoint(request: SignedRequest) -> str:
+    parts = urlsplit(request.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _with_https(result: dict[str, Any]) -> dict[str, Any]:
+    url = result.get("OAuthAuthorizationUrl", "")
+    return result | {"OAuthAuthorizationUrl": f"https{url.removeprefix('http')}"} if url.startswith("http:") else result
 
 
 def _service_of(request: SignedRequest) -> Literal["iotmanagedintegrations", "sts"]:

@@ -54,6 +54,23 @@ class Switches:
     """How long a thing stays DELETE_IN_PROGRESS; ``Force`` always removes it at once."""
     connectivity_of_others: Literal["disconnected", "not_found"] = "disconnected"
     """GetManagedThingConnectivityData of a thing with no MQTT connection of its own."""
+    refresh_when_authorized: Literal["ok", "conflict"] = "ok"
+    """StartAccountAssociationRefresh while the association is ASSOCIATION_SUCCEEDED. "ok": the model says what the call
+    answers for general authorization, which needs none."""
+    authorization_url_lifetime: float = 3600.0
+    """How long an OAuthAuthorizationUrl can be opened. 3600: long enough for anybody at a keyboard; the guide only says
+    that a refresh makes a new one."""
+    expired_authorization: Literal["ASSOCIATION_IN_PROGRESS", "ASSOCIATION_FAILED"] = "ASSOCIATION_IN_PROGRESS"
+    """AssociationState once nobody has opened the link in time. ASSOCIATION_IN_PROGRESS: no event tells the service."""
+    http_authorization_page: bool = True
+    """Whether OAuthAuthorizationUrl leads to the emulator's own consent page over plain http, although the model's
+    pattern wants https. True: a browser can open it without trusting a certificate made up by the emulator; the scheme
+    of this one member is all that answers are not held to. False: an https link to the vendor, where nobody is."""
+    delete_with_registrations: Refusal | Literal["ok"] = "validation"
+    """DeleteAccountAssociation while things are registered with it. "validation": the model wants them deregistered
+    before, and the operation doesn't list ConflictException. "ok" deregisters them."""
+    association_deletion_delay: float = 2.0
+    """How long an association stays ASSOCIATION_DELETING. 2: quick enough to watch."""
     throttling_status: Literal[429, 400] = 429
     """HTTP status of ThrottlingException. 429 is the model's, 400 that of AWS's page of common errors."""
     default_page_size: int = 50

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import threading
-from typing import Any
+from typing import Any, Literal
 
 from .faults import ANY, DropTime, Faults, Garbling, Refusal
-from .models import SUCCEEDED, ManagedIntegrationsBackend, PlannedOutcome, Snapshot
+from .linking import DENIED, SUCCEEDED, TOKEN_EXPIRED
+from .models import ManagedIntegrationsBackend, PlannedOutcome, Snapshot
 from .quota import Quota
 from .resources import CloudDevice, DeviceDiscovery, HubDevice
 from .sigv4 import Credential
@@ -40,6 +41,10 @@ class Role:
     arn: str
     external_id: str | None
     max_seconds: int
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")
 
 
 @dataclass(slots=True)
@@ -275,6 +280,7 @@ class World:
     def associations(self) -> dict[str, dict[str, Any]]:
         """The account associations by id, each with the members of its row."""
         with self.lock:
+            self.timeline.settle()
             return {identifier: association.wire() for identifier, association in self.backend.associations.items()}
 
     @property
@@ -297,7 +303,7 @@ class World:
 
     def association_id(self, name: str) -> str:
         """Return the id of the account association with that name."""
-        return next(identifier for identifier, row in self.associations.items() if row["Name"] == name)
+        return next(identifier for identifier, row in self.associations.items() if row.get("Name") == name)
 
     def discovery_id(self, association_id: str) -> str:
         """Return the id of the newest succeeded job of an account association."""
@@ -368,30 +374,104 @@ class World:
         description: str | None = None,
         connector_destination_id: str | None = None,
     ) -> str:
-        """Add an account association; returns its id."""
+        """Add an account association; returns its id. It holds the devices of its destination, if that exists."""
         with self.lock:
             association = self.backend.add_association(
                 name=name,
                 state=state,
                 description=description,
-                connector_destination_id=connector_destination_id or name.lower().replace(" ", "-"),
+                connector_destination_id=connector_destination_id or _slug(name),
             )
             return association.id
 
     def remove_association(self, association_id: str) -> None:
         """Remove an association with its registrations."""
         with self.lock:
-            del self.backend.associations[association_id]
-            for key in [key for key in self.backend.registrations if key[1] == association_id]:
-                del self.backend.registrations[key]
+            self.backend.association(association_id)
+            self.backend.remove_association(association_id)
             self.remember_state()
 
     def set_association_state(self, association_id: str, state: str, error_message: str | None = None) -> None:
-        """Move an association to another AssociationState."""
+        """Move an association to another AssociationState; an OAuth link that waits is good no longer."""
         with self.lock:
-            association = self.backend.association(association_id)
-            association.state = state
-            association.error_message = error_message
+            self.backend.linking.set_state(self.backend.association(association_id), state, error_message)
+
+    def expire_authorization(self, association_id: str) -> None:
+        """Let the vendor's tokens of an association expire, the one for refreshing included."""
+        self.set_association_state(association_id, TOKEN_EXPIRED, "The refresh token has expired")
+
+    def authorize(
+        self,
+        association_id: str,
+        allow: bool = True,  # noqa: FBT001, FBT002  # a button: authorize(id, False)
+        error_message: str | None = None,
+    ) -> None:
+        """Do what the end user does on the consent page: the link is used up, the association succeeds or fails.
+
+        ``error_message`` is what it fails with, also if the user allowed it: the vendor or AWS can still refuse. Raises
+        ValueError if no link of this association waits.
+        """
+        with self.lock:
+            self.timeline.settle()
+            message = error_message if allow else error_message or DENIED
+            self.backend.linking.answer(self.backend.association(association_id), message)
+
+    def add_connector_destination(
+        self,
+        name: str,
+        auth: Literal["oauth", "general", "both"] = "oauth",
+        *,
+        description: str | None = None,
+        cloud_connector_id: str | None = None,
+        connector_type: Literal["LISTED", "UNLISTED"] = "LISTED",
+    ) -> str:
+        """Add a vendor's connector destination, and its cloud connector unless that exists; returns its id.
+
+        Ids are made of the name: ``acme-lighting`` and ``acme-lighting-connector`` for ``Acme Lighting``. General
+        authorization has the material ``<id>-material``. Raises ValueError if the destination exists.
+        """
+        if auth not in ("oauth", "general", "both"):
+            raise ValueError(f"No such kind of authorization: {auth!r}")
+        with self.lock:
+            linking, identifier = self.backend.linking, _slug(name)
+            if identifier in linking.destinations:
+                raise ValueError(f"There is a connector destination {identifier} already")
+            connector_id = cloud_connector_id or f"{identifier}-connector"
+            if connector_id not in linking.connectors:
+                linking.add_connector(connector_id, name=name, connector_type=connector_type)
+            linking.add_destination(
+                identifier,
+                name=name,
+                cloud_connector_id=connector_id,
+                oauth=auth != "general",
+                auth_materials=() if auth == "oauth" else (f"{identifier}-material",),
+                description=description,
+            )
+            return identifier
+
+    def remove_connector_destination(self, destination_id: str) -> None:
+        """Remove a connector destination; its associations stay."""
+        with self.lock:
+            del self.backend.linking.destinations[destination_id]
+
+    def add_vendor_device(  # noqa: PLR0917  # as add_cloud_device
+        self,
+        destination_id: str,
+        connector_device_id: str,
+        name: str | None = None,
+        brand: str | None = None,
+        model: str | None = None,
+        device_types: Iterable[str] = (),
+    ) -> None:
+        """Put a device into every account that is linked through a destination from now on."""
+        with self.lock:
+            self.backend.linking.destination(destination_id).cloud_devices[connector_device_id] = CloudDevice(
+                connector_device_id=connector_device_id,
+                name=name,
+                brand=brand,
+                model=model,
+                device_types=tuple(device_types),
+            )
 
     def add_cloud_device(  # noqa: PLR0917  # what a row of ListDiscoveredDevices says, in its order
         self,

@@ -31,6 +31,7 @@ DASHBOARD = ROOT / "docs" / "examples" / "dashboard.yaml"
 DASHBOARD_PATH = "managed-things"
 START_SECONDS = 90
 STOP_SECONDS = 30
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESTART_EXIT_CODE = 100
 """What Home Assistant exits with when its user asks for a restart."""
 
@@ -406,8 +407,9 @@ class House:
         path.write_text(json.dumps(store, indent=2), encoding="utf-8")
 
     def _run(self, name: str, log_name: str, command: list[str]) -> ChildProcess:
-        child = ChildProcess(name, command, log=None if self._log_to_terminal else self.log_directory / log_name)
-        self._children.append(child)
+        with _interrupts.held():
+            child = ChildProcess(name, command, log=None if self._log_to_terminal else self.log_directory / log_name)
+            self._children.append(child)
         return child
 
     def _run_home_assistant(self) -> None:
@@ -515,17 +517,42 @@ def _log_records(log: str) -> Iterator[str]:
         yield "\n".join(lines)
 
 
+class _Interrupts:
+    """Signals that end the house: each is a KeyboardInterrupt, but never between a child's start and our knowing it."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self._is_held = False
+        self._is_pending = False
+
+    def interrupt(self, *_: object) -> None:
+        """Handle a signal; later ones can't interrupt the stopping."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if not self._is_held:
+            raise KeyboardInterrupt
+        self._is_pending = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Put signals off until the end of the block."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            if self._is_pending:
+                self._is_pending = False
+                raise KeyboardInterrupt
+
+
+_interrupts = _Interrupts()
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, as Ctrl-C is; later ones can't interrupt the stopping."""
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, as Ctrl-C is."""
+    previous = {number: signal.signal(number, _interrupts.interrupt) for number in STOP_SIGNALS}
     try:
         yield
     finally:

@@ -380,6 +380,7 @@ async def test_only_what_changed_is_written(hass: HomeAssistant, emulator: Emula
         entity_id(hass, "sensor", light, "registration"),
         entity_id(hass, "sensor", light, "provisioning_status"),
         entity_id(hass, "sensor", acme, "registered_things"),
+        entity_id(hass, "event", acme, "activity"),
     }
     changes.clear()
     world.set_association_state(acme, "REFRESH_TOKEN_EXPIRED")
@@ -387,6 +388,7 @@ async def test_only_what_changed_is_written(hass: HomeAssistant, emulator: Emula
     assert {event.data["entity_id"] for event in changes} == {
         entity_id(hass, "sensor", acme, "state"),
         entity_id(hass, "binary_sensor", acme, "authorization_problem"),
+        entity_id(hass, "event", acme, "activity"),
     }
 
 

@@ -123,10 +123,16 @@ async def test_exact_calls(hass: HomeAssistant, emulator: Emulator) -> None:
     assert operations(world) == pages
     assert changes == []
 
-    # Only hubs are asked whether they are connected, and apart from the lists.
+    # What isn't in the lists is read apart from them: only hubs are asked whether they are connected, and the
+    # discovery jobs of the associations are looked through once.
     world.clear_requests()
     await pass_time(hass, 6)
-    assert operations(world) == {CONNECTIVITY: 10}
+    assert operations(world) == {
+        CONNECTIVITY: 10,
+        "ListDeviceDiscoveries": 1,
+        "GetDeviceDiscovery": 4,
+        "ListDiscoveredDevices": 4,
+    }
 
     # Now one thing changes.
     thing_id = next(

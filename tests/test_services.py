@@ -248,7 +248,9 @@ async def test_one_bad_item_stops_nothing(hass: HomeAssistant, emulator: Emulato
     assert coordinator_of(entry).last_update_success
 
 
-async def test_failures_raise_for_those_who_see_no_answer(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+async def test_failures_raise_for_those_who_see_no_answer(
+    hass: HomeAssistant, emulator: Emulator, world: World
+) -> None:
     """Without an answer, a failure raises and names its devices; what could be done is done."""
     await loaded(hass, emulator, world)
     acme = world.association_id(ACME)
@@ -409,9 +411,7 @@ async def test_expired_authorization(hass: HomeAssistant, emulator: Emulator, wo
     assert ACME in str(caught.value)
     assert world.requests == []
     # Deregistering needs no authorization.
-    answer = await act(
-        hass, DEREGISTER, managed_thing_id=world.thing_id(REGISTERED_LIGHT), account_association_id=acme
-    )
+    answer = await act(hass, DEREGISTER, managed_thing_id=world.thing_id(REGISTERED_LIGHT), account_association_id=acme)
     assert item(answer)["status"] == "deregistered"
 
 
@@ -512,9 +512,7 @@ async def test_two_entries(hass: HomeAssistant, emulator: Emulator, world: World
     with pytest.raises(ServiceValidationError):
         await act(hass, REGISTER, **fields)
     with pytest.raises(ServiceValidationError) as caught:
-        await act(
-            hass, REGISTER, **fields, device_id=device_id(hass, entry, light), config_entry_id=second.entry_id
-        )
+        await act(hass, REGISTER, **fields, device_id=device_id(hass, entry, light), config_entry_id=second.entry_id)
     assert key_of(caught) == "several_accounts"
     with pytest.raises(ServiceValidationError) as caught:
         await act(

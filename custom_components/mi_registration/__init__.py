@@ -3,8 +3,8 @@
 import logging
 from typing import TYPE_CHECKING
 
-from homeassistant.const import Platform
-from homeassistant.core import HassJob, HomeAssistant
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
+from homeassistant.core import Event, HassJob, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.typing import ConfigType
@@ -18,7 +18,10 @@ from .coordinator import (
     create_client,
 )
 from .device_discovery import DeviceDiscoveries
-from .onboarding import Onboarder
+from .issues import Issues, async_delete_issues
+from .linking import Linking
+from .matcher import Matcher
+from .onboarder import Onboarder
 from .policies import Policies
 from .registrar import Registrar
 from .services import async_setup_services
@@ -48,6 +51,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
     await store.async_load()
     client = create_client(hass, entry.data, entry.options, account=entry.unique_id)
     entry.async_on_unload(client.close)
+
+    async def _async_close(_event: Event) -> None:
+        await client.close()
+
+    # Entries aren't unloaded when Home Assistant stops, but threads of ours would hold it up.
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, _async_close))
     coordinator = MiRegistrationCoordinator(hass, entry, client, store)
     if store.inventory is None:
         await coordinator.async_config_entry_first_refresh()
@@ -64,13 +73,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
         discoveries=discoveries,
         registrar=registrar,
         onboarder=onboarder,
+        linking=Linking(coordinator),
         connectivity=connectivity,
+        matcher=Matcher(coordinator),
     )
     policies = Policies(hass, entry)
+    entry.runtime_data.issues = Issues(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(coordinator.async_add_listener(registrar.async_inventory_updated))
     entry.async_on_unload(registrar.async_stop)
+    entry.runtime_data.matcher.async_start()
     policies.async_start()
+    entry.runtime_data.issues.async_start()
     entry.async_on_unload(entry.add_update_listener(_UpdateListener(entry)))
     if coordinator.last_update_success:
         registrar.async_inventory_updated()
@@ -125,6 +139,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: MiRegistrationConfigEnt
 async def async_remove_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntry) -> None:
     """Remove what was kept on disk for an account; nothing in the cloud is touched."""
     await RegistrationStore(hass, entry.entry_id).async_remove()
+    async_delete_issues(hass, entry.entry_id)
 
 
 async def async_remove_config_entry_device(

@@ -12,7 +12,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import AUTHORIZATION_PROBLEMS, DeviceKind, MiRegistrationConfigEntry
+from .coordinator import AUTHORIZATION_PROBLEMS, CloudList, DeviceKind, MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0
@@ -24,7 +24,7 @@ class MiRegistrationBinarySensorDescription(MiRegistrationEntityDescription, Bin
 
 
 AUTHORIZATION_PROBLEM = MiRegistrationBinarySensorDescription(
-    key="authorization_problem", device_class=BinarySensorDeviceClass.PROBLEM
+    key="authorization_problem", device_class=BinarySensorDeviceClass.PROBLEM, needs_list=CloudList.ASSOCIATIONS
 )
 CONNECTED = MiRegistrationBinarySensorDescription(
     key="connected",

@@ -41,6 +41,11 @@ async def _discover(discovery_type: DiscoveryType, data: MiRegistrationData, tar
         raise action_error(err) from err
 
 
+async def _request_authorization(data: MiRegistrationData, association_id: str) -> None:
+    """Raise the repair that leads the user through a new authorization: a button can't show a link."""
+    data.linking.async_request(association_id)
+
+
 BUTTONS: Descriptions[MiRegistrationButtonDescription] = {
     DeviceKind.ACCOUNT: (
         MiRegistrationButtonDescription(
@@ -52,6 +57,11 @@ BUTTONS: Descriptions[MiRegistrationButtonDescription] = {
     ),
     DeviceKind.ASSOCIATION: (
         MiRegistrationButtonDescription(key="discover_devices", press_fn=partial(_discover, DiscoveryType.CLOUD)),
+        MiRegistrationButtonDescription(
+            key="refresh_authorization",
+            entity_category=EntityCategory.CONFIG,
+            press_fn=_request_authorization,
+        ),
     ),
     DeviceKind.HUB: (
         MiRegistrationButtonDescription(

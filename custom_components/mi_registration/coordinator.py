@@ -1,9 +1,9 @@
 """Reads the account, publishes what it saw, and keeps Home Assistant's devices in step with it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 import logging
@@ -23,7 +23,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .aws.client import Boto3ManagedIntegrationsClient, ManagedIntegrationsClient
-from .aws.errors import AwsError, InvalidCredentialsError, NotFoundError, ThrottledError
+from .aws.errors import AccessDeniedError, AwsError, InvalidCredentialsError, NotFoundError, ThrottledError
 from .aws.models import AccountAssociation, AssociationState, Connectivity, ManagedThing, Registration, Role
 from .aws.quota import Quota, background
 from .aws.session import ConnectionSettings
@@ -46,7 +46,10 @@ from .inventory import Inventory, InventoryDiff
 
 if TYPE_CHECKING:
     from .device_discovery import DeviceDiscoveries
-    from .onboarding import Onboarder
+    from .issues import Issues
+    from .linking import Linking
+    from .matcher import Matcher
+    from .onboarder import Onboarder
     from .registrar import Registrar
     from .store import RegistrationStore
 
@@ -71,7 +74,10 @@ class MiRegistrationData:
     discoveries: DeviceDiscoveries
     registrar: Registrar
     onboarder: Onboarder
+    linking: Linking
+    issues: Issues = field(init=False)
     connectivity: ConnectivityCoordinator
+    matcher: Matcher
 
 
 type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]
@@ -89,6 +95,8 @@ class Activity(StrEnum):
     AUTHORIZATION_RESTORED = "authorization_restored"
 
 
+EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
+"""Fired on Home Assistant's bus with ``type``, one of :class:`Activity`, for the logbook."""
 AUTHORIZATION_PROBLEMS: Final = frozenset({AssociationState.REFRESH_TOKEN_EXPIRED, AssociationState.ASSOCIATION_FAILED})
 
 
@@ -161,6 +169,21 @@ def update_error(error: AwsError) -> UpdateFailed | ConfigEntryAuthFailed:
     )
 
 
+class CloudList(StrEnum):
+    """The lists that a synchronisation can do without if a policy denies them."""
+
+    ASSOCIATIONS = "account_associations"
+    REGISTRATIONS = "registrations"
+
+
+async def _unless_denied[T](call: Awaitable[T]) -> T | None:
+    """Return a list, or ``None`` if no policy allows it: only what needs it is to go without."""
+    try:
+        return await call
+    except AccessDeniedError:
+        return None
+
+
 @contextmanager
 def first_error_only() -> Generator[None]:
     """Raise the first error of a task group by itself: the others of one outage only repeat it."""
@@ -212,9 +235,13 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         )
         self.client = client
         self.store = store
+        self.after_read: CALLBACK_TYPE | None = None
+        """Called after each successful reading of the account, changed or not."""
         self._identity_confirmed = False
         self._published = Inventory()
-        self._published_success: bool | None = None
+        self._published_availability: tuple[bool, frozenset[CloudList]] | None = None
+        self.unread_lists: frozenset[CloudList] = frozenset()
+        """What the last synchronisation was denied; what was known before stays."""
         self._merges = 0
         self._listeners_of: dict[str | None, dict[object, CALLBACK_TYPE]] = {}
         self._stale_devices_removed = False
@@ -222,7 +249,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         if store.inventory is not None:
             self.data = store.inventory
             self.last_update_success = False
-            self._published_success = False
+            self._published_availability = (False, self.unread_lists)
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -247,15 +274,27 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             with first_error_only():
                 async with asyncio.TaskGroup() as group:
                     things = group.create_task(self._list_managed_things())
-                    associations = group.create_task(self.client.list_account_associations())
-                    registrations = group.create_task(self._list_registrations())
+                    associations = group.create_task(_unless_denied(self.client.list_account_associations()))
+                    registrations = group.create_task(_unless_denied(self._list_registrations()))
+            before = self.data if self._has_data else Inventory()
+            self.unread_lists = frozenset(
+                name
+                for name, task in ((CloudList.ASSOCIATIONS, associations), (CloudList.REGISTRATIONS, registrations))
+                if task.result() is None
+            )
             inventory = await self.hass.async_add_executor_job(
-                Inventory.build, things.result(), associations.result(), registrations.result(), self.data
+                Inventory.build,
+                things.result(),
+                before.account_associations if (rows := associations.result()) is None else rows,
+                before.registrations if (pairs := registrations.result()) is None else pairs,
+                before,
             )
             if self._merges == merges:
                 break
         self.update_interval = self._interval
         self.store.async_keep_inventory(inventory, dt_util.utcnow())
+        if self.after_read is not None:
+            self.after_read()
         return inventory
 
     async def async_synchronize(self) -> None:
@@ -352,6 +391,13 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         """When the account was last read successfully."""
         return self.store.as_of
 
+    @override
+    @callback
+    def _async_refresh_finished(self) -> None:
+        """Publish that a list became denied or readable, even if nothing else changed."""
+        if (self.last_update_success, self.unread_lists) != self._published_availability:
+            self.async_update_listeners()
+
     # --- publishing -------------------------------------------------------------------------------------------
 
     @callback
@@ -403,8 +449,9 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             if self._associations_known:
                 self._async_announce_changes(diff, old, new)
             self._associations_known = True
-        if self.last_update_success is not self._published_success:
-            self._published_success = self.last_update_success
+        availability = (self.last_update_success, self.unread_lists)
+        if availability != self._published_availability:
+            self._published_availability = availability
             self._async_notify(list(self._listeners_of))
         elif touched := diff.touched(old, new):
             # The account counts what its things and associations have.
@@ -412,7 +459,18 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
 
     @callback
     def async_announce(self, account_association_id: str, activity: Activity, attributes: dict[str, Any]) -> None:
-        """Tell Home Assistant of one fact about an account association, once."""
+        """Tell Home Assistant of one fact about an account association, once: its event entity and the logbook."""
+        association = self.data.associations_by_id.get(account_association_id)
+        self.hass.bus.async_fire(
+            EVENT_ACTIVITY,
+            {
+                "type": activity.value,
+                "account_association_id": account_association_id,
+                "account_association": (association and association.name) or account_association_id,
+                "device_id": self.device_id(account_association_id),
+                **attributes,
+            },
+        )
         async_dispatcher_send(
             self.hass, activity_signal(self.config_entry), account_association_id, activity, attributes
         )

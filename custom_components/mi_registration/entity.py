@@ -11,7 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
-from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationCoordinator
+from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationCoordinator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class MiRegistrationEntityDescription(EntityDescription):
 
     needs_cloud: bool = True
     """Whether it shows the cloud, and so is unavailable until the cloud was read."""
+    needs_list: CloudList | None = None
+    """The list that it shows, beside the managed things: without the permission for it, it is unavailable."""
 
 
 class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
@@ -49,9 +51,12 @@ class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
     @override
     def available(self) -> bool:
         """Whether the cloud was read, and still has what this entity is about."""
+        if self.kind is DeviceKind.ASSOCIATION and self.aws_id not in self.coordinator.association_subentries:
+            # The user just removed it here; Home Assistant takes the entity away next.
+            return False
         if not self.entity_description.needs_cloud:
             return True
-        if not super().available:
+        if not super().available or self.entity_description.needs_list in self.coordinator.unread_lists:
             return False
         inventory = self.coordinator.data
         match self.kind:

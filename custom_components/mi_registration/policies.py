@@ -5,7 +5,6 @@ import logging
 from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .aws.errors import AwsError
@@ -17,11 +16,6 @@ from .device_discovery import device_digest
 from .registrar import RegistrationState
 
 _LOGGER = logging.getLogger(__name__)
-
-
-def devices_found_issue_id(account_association_id: str) -> str:
-    """Return the id of the repair that suggests to register what was found for an association."""
-    return f"devices_found_{account_association_id}"
 
 
 def is_left_out(data: MiRegistrationData, account_association_id: str, device: DiscoveredDevice) -> bool:
@@ -53,6 +47,14 @@ def wanted_devices(data: MiRegistrationData, account_association_id: str) -> lis
         if not is_left_out(data, account_association_id, device)
         and not is_under_way(data, account_association_id, device)
     ]
+
+
+def wanted_for_suggestion(data: MiRegistrationData, account_association_id: str) -> list[DiscoveredDevice]:
+    """Return what the user is to be asked about, where the policy is to suggest."""
+    subentry = data.coordinator.association_subentries[account_association_id]
+    if subentry.data[CONF_REGISTRATION_POLICY] != POLICY_SUGGEST:
+        return []
+    return wanted_devices(data, account_association_id)
 
 
 class Policies:
@@ -102,17 +104,14 @@ class Policies:
 
     @callback
     def _async_handle_update(self) -> None:
-        """Follow a change of policies at once, and let suggestions come and go with the cloud."""
+        """Follow a change of policies at once."""
         before, self._policies = self._policies, self._current()
         self._async_apply([id_ for id_, policy in self._policies.items() if before.get(id_) != policy])
-        for association_id in {*before, *self._policies}:
-            self._async_suggest(association_id)
 
     @callback
     def _async_apply(self, association_ids: Collection[str]) -> None:
         policies = self._current()
         for association_id in association_ids:
-            self._async_suggest(association_id)
             devices = wanted_devices(self._data, association_id)
             job = self._data.discoveries.newest_succeeded(association_id)
             if policies.get(association_id) == POLICY_AUTOMATIC and devices and job is not None:
@@ -121,23 +120,3 @@ class Policies:
                     self._data.onboarder.async_onboard(job, devices, association_id),
                     f"{DOMAIN} register what was found for {association_id}",
                 )
-
-    @callback
-    def _async_suggest(self, association_id: str) -> None:
-        """Show or withdraw the suggestion to register what was found."""
-        issue_id = devices_found_issue_id(association_id)
-        association = self._data.coordinator.data.associations_by_id.get(association_id)
-        devices = wanted_devices(self._data, association_id)
-        if self._current().get(association_id) != POLICY_SUGGEST or association is None or not devices:
-            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
-            return
-        ir.async_create_issue(
-            self._hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key="devices_found",
-            translation_placeholders={"count": str(len(devices)), "name": association.name or association_id},
-            data={"entry_id": self._entry.entry_id, "account_association_id": association_id},
-        )

@@ -31,7 +31,7 @@ from .aws.errors import (
     NotFoundError,
     ThrottledError,
 )
-from .aws.models import Registration, RegistrationStatus
+from .aws.models import AccountAssociation, AssociationState, Registration, RegistrationStatus
 from .aws.quota import background
 from .const import DOMAIN
 from .coordinator import Activity, MiRegistrationCoordinator, first_error_only
@@ -45,6 +45,8 @@ ROUNDS: Final = 3
 """How often one attempt sends a pair whose outcome stays unknown, before it waits in the queue."""
 THROTTLED_TRIES: Final = 10
 """How often one attempt sends a pair that is throttled; the quota spaces the tries out."""
+SENT_AT_ONCE: Final = 8
+"""How many requests of one attempt wait for their turn or their answer: what stops one stops nearly all the rest."""
 READ_BACK_SECONDS: Final = 60.0
 """How long an attempt waits for the lists to show what AWS accepted."""
 LOST_ANSWER_SECONDS: Final = 15.0
@@ -127,6 +129,7 @@ class Attempt:
     verdicts: dict[Pair, Item] = field(default_factory=dict)
     stop: AwsError | None = None
     """Why nothing more is sent in this attempt."""
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENT_AT_ONCE))
     stale_discoveries: set[tuple[str, str]] = field(default_factory=set)
     """Managed things, each with a discovery job that AWS wouldn't take for it."""
 
@@ -151,6 +154,7 @@ class Registrar:
         self.resume_onboardings: Callable[[], Coroutine[Any, Any, None]] | None = None
         """How to go on with onboardings that wait on disk."""
         self._onboarding_tries = 0
+        self._unauthorized: set[str] = set()
         self._active: dict[Pair, asyncio.Future[Item]] = {}
         self._attempts: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
         self._last_errors: dict[Pair, AwsError] = {}
@@ -350,6 +354,13 @@ class Registrar:
             return None
         if self._coordinator.data.is_registered(pair):
             return ItemStatus.ALREADY_REGISTERED
+        if (
+            waiting is not None
+            and waiting.accepted_at is not None
+            and device_discovery_id in (None, waiting.device_discovery_id)
+        ):
+            # Accepted from us just now; the lists lag behind.
+            return ItemStatus.PRE_ASSOCIATED
         remembered = self._queue.discovery_ids.get(pair)
         if (
             pair in self._coordinator.data.registrations_by_pair
@@ -366,21 +377,35 @@ class Registrar:
         """Put intents on disk, then start on them; return the verdicts that are known when it is time to answer."""
         if not intents:
             return {}
-        for intent in intents:
-            self._enqueue(intent)
-        await self._store.async_save_queue()
+        # Who asks for what an attempt is just doing gets its verdict; a second request would do it twice.
+        joined = {intent.pair: self._active[intent.pair] for intent in intents if self._is_under_way(intent)}
         pairs = {intent.pair for intent in intents}
-        self._touch(pairs)
+        own = pairs - joined.keys()
+        for intent in intents:
+            if intent.pair in own:
+                self._enqueue(intent)
+        await self._store.async_save_queue()
+        self._touch(own)
         if not wait:
             # A pair that another attempt is busy with is taken up again by the timer.
-            self._async_start([pair for pair in pairs if pair not in self._active], user=True)
+            self._async_start([pair for pair in own if pair not in self._active], user=True)
             return {pair: self._item(pair, ItemStatus.QUEUED) for pair in pairs}
-        while busy := [self._active[pair] for pair in pairs if pair in self._active]:
+        while busy := [self._active[pair] for pair in own if pair in self._active]:
             await asyncio.wait(busy)
-        futures = self._async_start(pairs, user=True)
+        futures = joined | self._async_start(own, user=True)
         if futures:
             await asyncio.wait(futures.values())
         return {pair: futures[pair].result() if pair in futures else self._settled_item(pair) for pair in pairs}
+
+    def _is_under_way(self, intent: Intent) -> bool:
+        """Whether an attempt is just carrying out the same wish."""
+        waiting = self._queue.intents.get(intent.pair)
+        return (
+            intent.pair in self._active
+            and waiting is not None
+            and waiting.kind is intent.kind
+            and intent.device_discovery_id in (None, waiting.device_discovery_id)
+        )
 
     @callback
     def _async_start(self, pairs: Iterable[Pair], *, user: bool) -> dict[Pair, asyncio.Future[Item]]:
@@ -527,33 +552,39 @@ class Registrar:
         """Send one pair's request, again while it is throttled; the verdict is left in ``progress``."""
         intent = progress.intent
         for _ in range(THROTTLED_TRIES):
-            if attempt.stop is not None:
-                progress.error = progress.error or attempt.stop
+            async with attempt.gate:
+                if attempt.stop is not None:
+                    progress.error = progress.error or attempt.stop
+                    return
+                self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
+                try:
+                    progress.request_id = await self._async_request(intent)
+                except ThrottledError as err:
+                    progress.error = err
+                    continue
+                except AwsError as err:
+                    progress.error = err
+                    progress.unknown = err.transient or isinstance(err, ConflictError)
+                    if isinstance(
+                        err, AccessDeniedError | CannotConnectError | ClockSkewError | InvalidCredentialsError
+                    ):
+                        attempt.stop = err
+                    return
+                progress.accepted = True
+                progress.error = None
                 return
-            self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
-            try:
-                if intent.kind is IntentKind.REGISTER:
-                    progress.request_id = await self._client.register_account_association(
-                        managed_thing_id=intent.managed_thing_id,
-                        account_association_id=intent.account_association_id,
-                        device_discovery_id=str(intent.device_discovery_id),
-                    )
-                else:
-                    progress.request_id = await self._client.deregister_account_association(
-                        managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
-                    )
-            except ThrottledError as err:
-                progress.error = err
-                continue
-            except AwsError as err:
-                progress.error = err
-                progress.unknown = err.transient or isinstance(err, ConflictError)
-                if isinstance(err, AccessDeniedError | CannotConnectError | ClockSkewError | InvalidCredentialsError):
-                    attempt.stop = err
-                return
-            progress.accepted = True
-            progress.error = None
-            return
+
+    async def _async_request(self, intent: Intent) -> str | None:
+        """Send an intent once; returns AWS's request id, raises ``AwsError``."""
+        if intent.kind is IntentKind.REGISTER:
+            return await self._client.register_account_association(
+                managed_thing_id=intent.managed_thing_id,
+                account_association_id=intent.account_association_id,
+                device_discovery_id=str(intent.device_discovery_id),
+            )
+        return await self._client.deregister_account_association(
+            managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
+        )
 
     async def _async_read_back(self, attempt: Attempt) -> None:
         """Read the lists until they show what was accepted, and settle what may or may not have been done.
@@ -701,8 +732,20 @@ class Registrar:
                 self._hass, self._store.async_save_queue(), f"{DOMAIN} save the queue"
             )
             self._touch(settled)
+        authorized = {row.account_association_id for row in inventory.account_associations if _is_authorized(row)}
+        if restored := authorized & self._unauthorized:
+            for pair in self._queue.intents:
+                if pair[1] in restored:
+                    self._attempts[pair] = 0
+            self.async_stop()
+        self._unauthorized = inventory.associations_by_id.keys() - authorized
         if self._unsub_retry is None:
             self._schedule_retry()
+
+    def _is_authorized(self, pair: Pair) -> bool:
+        """Whether AWS may act for the end user; if not, what waits goes on waiting until they authorize it again."""
+        association = self._coordinator.data.associations_by_id.get(pair[1])
+        return association is None or _is_authorized(association)
 
     @callback
     def _schedule_retry(self) -> None:
@@ -740,7 +783,9 @@ class Registrar:
         due = [
             pair
             for pair, intent in self._queue.intents.items()
-            if pair not in self._active and (intent.accepted_at is None or now >= intent.accepted_at + ACCEPTED_FOR)
+            if pair not in self._active
+            and self._is_authorized(pair)
+            and (intent.accepted_at is None or now >= intent.accepted_at + ACCEPTED_FOR)
         ]
         if due:
             self._async_start(due, user=False)
@@ -828,6 +873,10 @@ class Registrar:
                 )
             case RegistrationState.NOT_REGISTERED:
                 return self._item(pair, ItemStatus.NOT_REGISTERED)
+
+
+def _is_authorized(association: AccountAssociation) -> bool:
+    return association.state is not AssociationState.REFRESH_TOKEN_EXPIRED
 
 
 def pauses() -> Generator[float]:

@@ -1,40 +1,184 @@
 """Repairs: flows that mend an issue together with the user."""
 
-from typing import Any
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
 
 import voluptuous as vol
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult, repairs_flow_manager
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
 
-from .aws.models import DiscoveredDevice
+from .aws.errors import AwsError
+from .aws.models import AccountAssociation, AssociationState, DiscoveredDevice
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
+from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, action_error
 from .device_discovery import device_digest
 from .policies import is_left_out
-from .registrar import ItemStatus
+from .registrar import Item, ItemStatus
 
 CONF_DEVICES = "devices"
 
 
-async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: dict[str, Any] | None) -> RepairsFlow:
-    """Return the flow that mends an issue."""
-    if data is None:
-        raise ValueError(f"{issue_id} has no data")
-    return DevicesFoundRepairFlow(hass, data["entry_id"], data[CONF_ACCOUNT_ASSOCIATION_ID])
+class MiRegistrationRepairFlow(RepairsFlow):
+    """A flow about one account; every step first looks whether there still is something to mend."""
 
-
-class DevicesFoundRepairFlow(RepairsFlow):
-    """Lets the user choose which of the found devices are registered, and remembers what is left out."""
-
-    def __init__(self, hass: HomeAssistant, entry_id: str, account_association_id: str) -> None:
-        """Name the account association that the devices were found for."""
+    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+        """Take what the issue is about."""
         super().__init__()
         self.hass = hass
-        self._entry: MiRegistrationConfigEntry | None = hass.config_entries.async_get_entry(entry_id)
-        self._association_id = account_association_id
+        self._about = data
+        self._entry: MiRegistrationConfigEntry | None = hass.config_entries.async_get_entry(data["entry_id"])
+
+    @property
+    def _data(self) -> MiRegistrationData | None:
+        """What the loaded entry owns."""
+        if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
+            return None
+        return self._entry.runtime_data
+
+    @property
+    def _association_id(self) -> str:
+        association_id: str = self._about[CONF_ACCOUNT_ASSOCIATION_ID]
+        return association_id
+
+    def _association_name(self, data: MiRegistrationData) -> str:
+        association = data.coordinator.data.associations_by_id.get(self._association_id)
+        return (association and association.name) or self._association_id
+
+
+class AuthorizationExpiredRepairFlow(MiRegistrationRepairFlow):
+    """Gets a new authorization link from AWS, opens it, and waits until the user is through at the vendor."""
+
+    _url: str | None = None
+    _result: AccountAssociation | None = None
+    _waiting: asyncio.Task[None] | None = None
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Start with an explanation."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Explain what comes, then ask AWS for the link (``StartAccountAssociationRefresh``)."""
+        if (data := self._data) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        errors: dict[str, str] = {}
+        placeholders = {"name": self._association_name(data), "message": "-"}
+        if user_input is not None:
+            try:
+                self._url = await data.linking.async_refresh(self._association_id)
+            except AwsError as err:
+                errors["base"] = "refresh_failed"
+                placeholders["message"] = str(action_error(err))
+            else:
+                return await self.async_step_authorize()
+        return self.async_show_form(
+            step_id="confirm", data_schema=vol.Schema({}), errors=errors, description_placeholders=placeholders
+        )
+
+    async def async_step_authorize(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Open the link in a new window; this flow goes on by itself when the association's state changes."""
+        if (data := self._data) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        if self._waiting is None:
+            self._waiting = data.coordinator.config_entry.async_create_background_task(
+                self.hass, self._async_wait(data), f"{DOMAIN} repair of {self._association_id}"
+            )
+            if not self._url:
+                # The vendor needs no page: AWS goes on without the user.
+                await self._waiting
+        if not self._waiting.done():
+            return self.async_external_step(step_id="authorize", url=str(self._url))
+        return self.async_external_step_done(next_step_id="finish")
+
+    async def _async_wait(self, data: MiRegistrationData) -> None:
+        self._result = await data.linking.async_wait(self._association_id)
+        if self._url and (manager := repairs_flow_manager(self.hass)) is not None:
+            with suppress(UnknownFlow):
+                # The user may have closed the dialog meanwhile.
+                self.hass.async_create_task(manager.async_configure(flow_id=self.flow_id))
+
+    async def async_step_finish(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Close the issue, or say why it can't be closed."""
+        if self._result is None:
+            return self.async_abort(reason="authorization_timed_out")
+        if self._result.state is not AssociationState.ASSOCIATION_SUCCEEDED:
+            return self.async_abort(
+                reason="authorization_failed",
+                description_placeholders={"message": self._result.error_message or str(self._result.state)},
+            )
+        return self.async_create_entry(data={})
+
+
+class RegistrationRepairFlow(MiRegistrationRepairFlow):
+    """Registers a thing once more: one that failed, or one that AWS didn't register by itself as it should have."""
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Start with the reason."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Show why it isn't registered, then try again."""
+        if (data := self._data) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        thing_id: str = self._about["managed_thing_id"]
+        thing = data.coordinator.data.things_by_id.get(thing_id)
+        if thing is None:
+            return self.async_abort(reason="thing_gone")
+        errors: dict[str, str] = {}
+        reason = data.registrar.last_error(thing_id) or "-"
+        if user_input is not None:
+            items: list[Item] = []
+            for association_id in self._association_ids(data, thing_id):
+                items += await data.registrar.async_register([thing_id], association_id)
+            failed = [item for item in items if item.status is ItemStatus.FAILED]
+            if not failed:
+                return self.async_create_entry(data={})
+            errors["base"] = "registration_failed"
+            reason = "; ".join(f"{item.error_code}: {item.error_message}" for item in failed)
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=vol.Schema({}),
+            errors=errors,
+            description_placeholders={"device": thing.name or thing_id, "reason": reason},
+        )
+
+    def _association_ids(self, data: MiRegistrationData, thing_id: str) -> list[str]:
+        """Return the association that failed, or those that a stuck thing is waiting for."""
+        if CONF_ACCOUNT_ASSOCIATION_ID in self._about:
+            return [self._association_id]
+        rows = data.coordinator.data.registrations_by_thing.get(thing_id, ())
+        return [row.account_association_id for row in rows]
+
+
+class AssociationDeletedRepairFlow(MiRegistrationRepairFlow):
+    """Removes an account association here that was deleted in the cloud."""
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask first."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Remove the association's subentry, with its device and entities."""
+        if (data := self._data) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        subentry = data.coordinator.association_subentries.get(self._association_id)
+        if subentry is None:
+            return self.async_create_entry(data={})
+        if user_input is not None:
+            self.hass.config_entries.async_remove_subentry(data.coordinator.config_entry, subentry.subentry_id)
+            return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="confirm", data_schema=vol.Schema({}), description_placeholders={"name": subentry.title}
+        )
+
+
+class DevicesFoundRepairFlow(MiRegistrationRepairFlow):
+    """Lets the user choose which of the found devices are registered, and remembers what is left out."""
 
     async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Start with the list."""
@@ -42,9 +186,8 @@ class DevicesFoundRepairFlow(RepairsFlow):
 
     async def async_step_devices(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Show what was found, all ticked but what was left out before; register what stays ticked."""
-        if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
+        if (data := self._data) is None:
             return self.async_abort(reason="entry_not_loaded")
-        data = self._entry.runtime_data
         association = data.coordinator.data.associations_by_id.get(self._association_id)
         job = data.discoveries.newest_succeeded(self._association_id)
         devices = {device_digest(device): device for device in data.discoveries.unregistered(self._association_id)}
@@ -92,3 +235,19 @@ def _label(device: DiscoveredDevice) -> str:
     kind = " ".join(text for text in (device.brand, device.model) if text)
     name = device.name or device.connector_device_id or ", ".join(device.device_types) or DOMAIN
     return f"{name} ({kind})" if kind else name
+
+
+FLOWS: Final[Mapping[str, type[MiRegistrationRepairFlow]]] = {
+    "authorization_expired": AuthorizationExpiredRepairFlow,
+    "registration_failed": RegistrationRepairFlow,
+    "thing_stuck_in_discovered": RegistrationRepairFlow,
+    "association_deleted": AssociationDeletedRepairFlow,
+    "devices_found": DevicesFoundRepairFlow,
+}
+"""The flow of each kind of fixable issue, by what its id begins with."""
+
+
+async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: dict[str, Any] | None) -> RepairsFlow:
+    """Return the flow that mends an issue."""
+    flow = next(flow for kind, flow in FLOWS.items() if issue_id.startswith(kind))
+    return flow(hass, data or {})

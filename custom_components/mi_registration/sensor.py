@@ -13,7 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .aws.models import AssociationState, DiscoveryStatus, ProvisioningStatus
-from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationData
+from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationData
 from .entity import Descriptions, MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 from .registrar import RegistrationState
 
@@ -106,7 +106,10 @@ SENSORS: Descriptions[MiRegistrationSensorDescription] = {
             value_fn=lambda data, _: len(data.coordinator.data.managed_things),
         ),
         MiRegistrationSensorDescription(
-            key="unregistered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_all_unregistered_things
+            key="unregistered_things",
+            state_class=SensorStateClass.MEASUREMENT,
+            needs_list=CloudList.REGISTRATIONS,
+            value_fn=_all_unregistered_things,
         ),
         MiRegistrationSensorDescription(
             key="pending_registrations",
@@ -120,13 +123,20 @@ SENSORS: Descriptions[MiRegistrationSensorDescription] = {
             key="state",
             device_class=SensorDeviceClass.ENUM,
             options=_options(AssociationState),
+            needs_list=CloudList.ASSOCIATIONS,
             value_fn=_association_state,
         ),
         MiRegistrationSensorDescription(
-            key="registered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_registered_things
+            key="registered_things",
+            state_class=SensorStateClass.MEASUREMENT,
+            needs_list=CloudList.REGISTRATIONS,
+            value_fn=_registered_things,
         ),
         MiRegistrationSensorDescription(
-            key="unregistered_things", state_class=SensorStateClass.MEASUREMENT, value_fn=_unregistered_things
+            key="unregistered_things",
+            state_class=SensorStateClass.MEASUREMENT,
+            needs_list=CloudList.REGISTRATIONS,
+            value_fn=_unregistered_things,
         ),
         DISCOVERY_STATUS,
         LAST_DISCOVERY,
@@ -146,6 +156,7 @@ SENSORS: Descriptions[MiRegistrationSensorDescription] = {
             key="registration",
             device_class=SensorDeviceClass.ENUM,
             options=_options(RegistrationState),
+            needs_list=CloudList.REGISTRATIONS,
             value_fn=lambda data, thing_id: data.registrar.state_of_thing(thing_id),
             attributes_fn=_registration_attributes,
         ),

@@ -44,6 +44,7 @@ SERVICE_REGISTER: Final = "register_account_association"
 SERVICE_DEREGISTER: Final = "deregister_account_association"
 SERVICE_ONBOARD: Final = "onboard_discovered_devices"
 SERVICE_START_DISCOVERY: Final = "start_device_discovery"
+SERVICE_REFRESH: Final = "refresh_account_association"
 SERVICE_GET_DISCOVERED_DEVICES: Final = "get_discovered_devices"
 SERVICE_GET_REGISTRATIONS: Final = "get_registrations"
 
@@ -108,6 +109,7 @@ START_DISCOVERY_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): vol.All(vol.Coerce(float), vol.Range(min=1, max=86400)),
     }
 )
+REFRESH_SCHEMA: Final = vol.Schema(_ASSOCIATION)
 GET_DISCOVERED_DEVICES_SCHEMA: Final = vol.Schema(
     {**_ASSOCIATION, **_HUB, vol.Optional(ATTR_DEVICE_DISCOVERY_ID): cv.string}
 )
@@ -121,6 +123,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_DEREGISTER, _async_deregister, DEREGISTER_SCHEMA),
         (SERVICE_ONBOARD, _async_onboard, ONBOARD_SCHEMA),
         (SERVICE_START_DISCOVERY, _async_start_discovery, START_DISCOVERY_SCHEMA),
+        (SERVICE_REFRESH, _async_refresh, REFRESH_SCHEMA),
     ):
         service.async_register_admin_service(
             hass, DOMAIN, name, handler, schema=schema, supports_response=SupportsResponse.OPTIONAL
@@ -235,6 +238,15 @@ async def _async_start_discovery(call: ServiceCall) -> ServiceResponse:
             translation_placeholders={"status": "unknown" if job.status is None else job.status.lower()},
         )
     return None
+
+
+@_translated
+async def _async_refresh(call: ServiceCall) -> ServiceResponse:
+    """Renew the authorization of an account association; the answer holds the link for the end user."""
+    entry = _entry(call)
+    association_id = _association(call, entry)
+    url = await entry.runtime_data.linking.async_refresh(association_id)
+    return {"account_association_id": association_id, "authorization_url": url} if call.return_response else None
 
 
 @_translated

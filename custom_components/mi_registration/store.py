@@ -1,19 +1,23 @@
 """What must survive a restart.
 
-Two files per entry: the registrations asked for, which are written through before anything is sent, and the last
-Inventory, which is large and may lag. Neither holds anything that AWS's service model marks sensitive.
+Three files per entry: the registrations asked for, which are written through before anything is sent; the last
+Inventory, which is large and may lag; and what managed things are matched by. None holds anything that AWS's service
+model marks sensitive.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 import logging
+from pathlib import Path
 from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
 from .aws.models import DeviceDiscovery, DiscoveryStatus, DiscoveryType
 from .const import DOMAIN
@@ -279,11 +283,12 @@ class Queue:
 class _PrivateStore(Store[dict[str, Any]]):
     """A file that only Home Assistant's user can read and that is replaced in one step."""
 
-    def __init__(self, hass: HomeAssistant, key: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str, name: str) -> None:
+        self._entry_id = entry_id
         super().__init__(
             hass,
             STORAGE_VERSION,
-            key,
+            f"{DOMAIN}.{entry_id}.{name}",
             minor_version=STORAGE_MINOR_VERSION,
             private=True,
             atomic_writes=True,
@@ -297,14 +302,119 @@ class _PrivateStore(Store[dict[str, Any]]):
         """Accept what an older minor version wrote, and a newer one: members are only ever added."""
         return {**ADDED_MEMBERS, **old_data}
 
+    async def async_read[T](self, parse: Callable[[dict[str, Any]], T]) -> T | None:
+        """Return what the file holds, or ``None``; one that can't be understood is set aside, and a repair says so.
+
+        ``parse`` raises ``AttributeError``, ``KeyError``, ``TypeError`` or ``ValueError`` for what isn't of its shape.
+        Home Assistant does the same for what isn't JSON.
+        """
+        try:
+            data = await self.async_load()
+            return None if data is None else parse(data)
+        except (AttributeError, KeyError, TypeError, ValueError) as err:
+            await self._async_set_aside(err)
+            return None
+
+    async def _async_set_aside(self, error: Exception) -> None:
+        path = Path(self.path)
+        aside = path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}")
+        await self.hass.async_add_executor_job(path.rename, aside)
+        _LOGGER.error("%s can't be understood (%r) and was renamed to %s", path, error, aside.name)
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            f"store_unreadable_{self.key}",
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key="store_unreadable",
+            translation_placeholders={"file": path.name, "aside": aside.name},
+            data={"entry_id": self._entry_id},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKeys:
+    """What a managed thing can be matched by, without any of the values themselves."""
+
+    updated_at: str | None
+    """Which version of the thing the details were read of; ``None`` if they never were."""
+    keys: tuple[tuple[str, str], ...]
+    """Kinds of values with their digests."""
+
+
+class MatchingStore:
+    """What the matcher of one config entry must remember, in a file of its own."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Name the file; nothing is read yet."""
+        self._store = _PrivateStore(hass, entry_id, "matching")
+        self._due = False
+        self._closed = False
+        self.matches: dict[str, str] = {}
+        """Registry ids of the local devices that the user matched, by managed thing id."""
+        self.unmatched: set[tuple[str, str]] = set()
+        """Managed thing ids and registry ids that the user wants apart."""
+        self.keys: dict[str, StoredKeys] = {}
+        """By managed thing id."""
+
+    async def async_load(self) -> None:
+        """Read the file; one that can't be understood is set aside and starts empty."""
+        if (read := await self._store.async_read(self._parse)) is not None:
+            self.matches, self.unmatched, self.keys = read
+
+    @staticmethod
+    def _parse(data: Mapping[str, Any]) -> tuple[dict[str, str], set[tuple[str, str]], dict[str, StoredKeys]]:
+        return (
+            {str(thing): str(device) for thing, device in data["matches"].items()},
+            {(str(thing), str(device)) for thing, device in data["unmatched"]},
+            {
+                thing: StoredKeys(updated_at=updated_at, keys=tuple((str(kind), str(digest)) for kind, digest in keys))
+                for thing, (updated_at, keys) in data["keys"].items()
+            },
+        )
+
+    def _data(self) -> dict[str, Any]:
+        self._due = False
+        # This may run beside the event loop, so it works on copies, each made in one step.
+        return {
+            "matches": dict(self.matches),
+            "unmatched": sorted(set(self.unmatched)),
+            "keys": {thing: [item.updated_at, item.keys] for thing, item in dict(self.keys).items()},
+        }
+
+    async def async_save(self) -> None:
+        """Write everything now."""
+        await self._store.async_save(self._data())
+
+    def async_keep(self) -> None:
+        """Write everything soon; a stream of changes doesn't put it off."""
+        if not self._due and not self._closed:
+            self._due = True
+            self._store.async_delay_save(self._data, INVENTORY_SAVE_DELAY)
+
+    async def async_flush(self) -> None:
+        """Write what is still waiting and nothing after that: the next set-up reads the file."""
+        self._closed = True
+        if self._due:
+            await self.async_save()
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        await self._store.async_remove()
+
+
+def _parse_inventory(data: Mapping[str, Any]) -> tuple[Inventory, datetime]:
+    return Inventory.from_dict(data), datetime.fromisoformat(data["as_of"])
+
 
 class RegistrationStore:
-    """The two files of one config entry."""
+    """The files of one config entry."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the files; nothing is read yet."""
-        self._queue_store = _PrivateStore(hass, f"{DOMAIN}.{entry_id}.queue")
-        self._inventory_store = _PrivateStore(hass, f"{DOMAIN}.{entry_id}.inventory")
+        self._queue_store = _PrivateStore(hass, entry_id, "queue")
+        self._inventory_store = _PrivateStore(hass, entry_id, "inventory")
+        self.matching = MatchingStore(hass, entry_id)
         self.queue = Queue()
         self._writing = asyncio.Lock()
         self._wanted = 0
@@ -315,19 +425,12 @@ class RegistrationStore:
         self._saved_as_of: datetime | None = None
 
     async def async_load(self) -> None:
-        """Read both files; what can't be understood is set aside by Home Assistant and starts empty."""
-        if (data := await self._queue_store.async_load()) is not None:
-            try:
-                self.queue = Queue.from_dict(data)
-            except KeyError, TypeError, ValueError:
-                _LOGGER.exception("The stored queue can't be read and starts empty")
-        if (data := await self._inventory_store.async_load()) is not None:
-            try:
-                self.inventory = Inventory.from_dict(data)
-                self.as_of = datetime.fromisoformat(data["as_of"])
-            except (KeyError, TypeError, ValueError) as err:
-                self.inventory = None
-                _LOGGER.warning("The stored Inventory can't be read; the cloud is read instead: %r", err)
+        """Read all files; one that can't be understood is set aside and starts empty."""
+        await self.matching.async_load()
+        if (queue := await self._queue_store.async_read(Queue.from_dict)) is not None:
+            self.queue = queue
+        if (read := await self._inventory_store.async_read(_parse_inventory)) is not None:
+            self.inventory, self.as_of = read
 
     async def async_save_queue(self) -> None:
         """Write the queue and return when what it holds now is on disk.
@@ -360,10 +463,12 @@ class RegistrationStore:
 
     async def async_flush(self) -> None:
         """Write what is still waiting, before the entry is unloaded."""
+        await self.matching.async_flush()
         if self.inventory is not None and self.as_of is not None:
             await self._inventory_store.async_save({"as_of": self.as_of.isoformat(), **self.inventory.as_dict()})
 
     async def async_remove(self) -> None:
-        """Delete both files."""
+        """Delete all files."""
+        await self.matching.async_remove()
         await self._queue_store.async_remove()
         await self._inventory_store.async_remove()

@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 
 from .errors import (
     EXPIRED_CODES,
+    AccessDeniedError,
     AwsError,
     CannotConnectError,
     InvalidRequestError,
@@ -31,8 +32,10 @@ from .errors import (
 from .identifiers import malformed
 from .models import (
     AccountAssociation,
+    AccountAssociationLink,
     CallerIdentity,
     Connectivity,
+    ConnectorDestination,
     DeviceDiscovery,
     DiscoveredDevice,
     DiscoveryStatus,
@@ -42,6 +45,7 @@ from .models import (
     Registration,
     Role,
     Wire,
+    authorization_url,
 )
 from .quota import Quota
 from .redaction import sensitive_values
@@ -53,6 +57,25 @@ class ManagedIntegrationsClient(Protocol):
 
     Every method raises a subclass of :class:`.errors.AwsError` and nothing else. Lists are complete: all pages.
     """
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The last requests, the oldest first."""
+
+    @property
+    def quota(self) -> Quota:
+        """The quota that paces this client."""
+
+    @property
+    def clock_skew(self) -> float | None:
+        """AWS's clock minus ours in seconds, as last measured; ``None`` before the first answer."""
+
+    @property
+    def denied(self) -> Mapping[str, str]:
+        """The operations that are denied now, each with the IAM action that is missing; a call that works clears it."""
+
+    def async_add_denied_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` whenever ``denied`` changes; return how to stop that."""
 
     async def get_caller_identity(self) -> CallerIdentity:
         """STS ``GetCallerIdentity``."""
@@ -127,6 +150,26 @@ class ManagedIntegrationsClient(Protocol):
     async def list_discovered_devices(self, device_discovery_id: str) -> tuple[DiscoveredDevice, ...]:
         """``ListDiscoveredDevices`` of one job."""
 
+    async def list_connector_destinations(self) -> tuple[ConnectorDestination, ...]:
+        """``ListConnectorDestinations``: what an account association can be created with."""
+
+    async def create_account_association(
+        self, *, connector_destination_id: str, name: str, client_token: str, description: str | None = None
+    ) -> AccountAssociationLink:
+        """``CreateAccountAssociation``; the same ``client_token`` never creates a second one.
+
+        The user has to open the link that it answers, unless that is empty.
+        """
+
+    async def get_account_association(self, account_association_id: str) -> AccountAssociationLink:
+        """``GetAccountAssociation``; AWS also asks for ``secretsmanager:GetSecretValue``, so poll the list instead."""
+
+    async def start_account_association_refresh(self, account_association_id: str) -> str:
+        """``StartAccountAssociationRefresh``; returns the OAuth link to open, empty if nobody has to sign in."""
+
+    async def delete_account_association(self, account_association_id: str) -> None:
+        """``DeleteAccountAssociation``."""
+
     async def close(self) -> None:
         """Free the connections and the threads."""
 
@@ -135,17 +178,22 @@ SERVICE = "iot-managed-integrations"
 IAM_PREFIXES = {SERVICE: "iotmanagedintegrations", "sts": "sts"}
 OPERATIONS = frozenset(
     {
+        "CreateAccountAssociation",
         "CreateManagedThing",
+        "DeleteAccountAssociation",
         "DeregisterAccountAssociation",
+        "GetAccountAssociation",
         "GetDeviceDiscovery",
         "GetManagedThing",
         "GetManagedThingConnectivityData",
         "ListAccountAssociations",
+        "ListConnectorDestinations",
         "ListDeviceDiscoveries",
         "ListDiscoveredDevices",
         "ListManagedThingAccountAssociations",
         "ListManagedThings",
         "RegisterAccountAssociation",
+        "StartAccountAssociationRefresh",
         "StartDeviceDiscovery",
     }
 )
@@ -205,6 +253,23 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         self._sent = threading.local()
         self._calls: deque[CallRecord] = deque(maxlen=RECORDED_CALLS)
         self._closed = False
+        self._denied: dict[str, str] = {}
+        self._denied_listeners: list[Callable[[], None]] = []
+
+    @property
+    @override
+    def clock_skew(self) -> float | None:
+        return None
+
+    @property
+    @override
+    def denied(self) -> Mapping[str, str]:
+        return self._denied
+
+    @override
+    def async_add_denied_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._denied_listeners.append(listener)
+        return lambda: self._denied_listeners.remove(listener)
 
     @property
     def calls(self) -> tuple[CallRecord, ...]:
@@ -370,6 +435,45 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         )
 
     @override
+    async def list_connector_destinations(self) -> tuple[ConnectorDestination, ...]:
+        return await self._pages(
+            "ListConnectorDestinations", {}, ConnectorDestination.from_wire, rows="ConnectorDestinationList"
+        )
+
+    @override
+    async def create_account_association(
+        self, *, connector_destination_id: str, name: str, client_token: str, description: str | None = None
+    ) -> AccountAssociationLink:
+        return await self._call(
+            "CreateAccountAssociation",
+            {
+                "ConnectorDestinationId": connector_destination_id,
+                "Name": name,
+                "Description": description,
+                "ClientToken": client_token,
+            },
+            partial(_needed, AccountAssociationLink.from_wire),
+        )
+
+    @override
+    async def get_account_association(self, account_association_id: str) -> AccountAssociationLink:
+        return await self._call(
+            "GetAccountAssociation",
+            {"AccountAssociationId": account_association_id},
+            partial(_needed, AccountAssociationLink.from_wire),
+        )
+
+    @override
+    async def start_account_association_refresh(self, account_association_id: str) -> str:
+        return await self._call(
+            "StartAccountAssociationRefresh", {"AccountAssociationId": account_association_id}, authorization_url
+        )
+
+    @override
+    async def delete_account_association(self, account_association_id: str) -> None:
+        await self._call("DeleteAccountAssociation", {"AccountAssociationId": account_association_id}, _request_id)
+
+    @override
     async def close(self) -> None:
         """Free the connections and the threads; waits for the requests that are under way."""
         self._closed = True
@@ -383,18 +487,19 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
                     client.close()
 
     async def _pages[T](
-        self, operation: str, params: Mapping[str, Any], from_wire: Callable[[Wire], T | None]
+        self, operation: str, params: Mapping[str, Any], from_wire: Callable[[Wire], T | None], *, rows: str = "Items"
     ) -> tuple[T, ...]:
-        rows: list[T] = []
+        """Read a list to its end; ``rows`` is the member of its answers that holds them."""
+        found: list[T] = []
         tokens: set[str] = set()
         position: dict[str, str] = {}
         while True:
             page = await self._call(
-                operation, {**params, "MaxResults": PAGE_SIZE, **position}, partial(_page, from_wire)
+                operation, {**params, "MaxResults": PAGE_SIZE, **position}, partial(_page, from_wire, rows)
             )
-            rows.extend(page.rows)
+            found.extend(page.rows)
             if page.next_token is None:
-                return tuple(rows)
+                return tuple(found)
             if page.next_token in tokens:
                 raise self._own_error(CannotConnectError, "RepeatedToken", "AWS repeats a page of the list", operation)
             tokens.add(page.next_token)
@@ -414,12 +519,24 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         outcome = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._send, service, operation, params, parse
         )
+        self._note_permission(operation, outcome)
         if isinstance(outcome, _Success):
             self._quota.succeeded(operation)
             return outcome.value
         if isinstance(outcome, ThrottledError):
             self._quota.throttled(operation, outcome.retry_after)
         raise outcome
+
+    def _note_permission(self, operation: str, outcome: object) -> None:
+        """Remember what is denied until a call shows that it no longer is."""
+        before = self._denied.get(operation)
+        if isinstance(outcome, AccessDeniedError):
+            self._denied[operation] = outcome.iam_action
+        elif isinstance(outcome, _Success):
+            self._denied.pop(operation, None)
+        if self._denied.get(operation) != before:
+            for listener in list(self._denied_listeners):
+                listener()
 
     def _own_error(
         self, kind: type[AwsError], code: str, text: str, operation: str, service: str = SERVICE
@@ -556,11 +673,11 @@ def _needed[T](from_wire: Callable[[Wire], T | None], response: Wire) -> T:
     return value
 
 
-def _page[T](from_wire: Callable[[Wire], T | None], response: Wire) -> _Page[T]:
+def _page[T](from_wire: Callable[[Wire], T | None], member: str, response: Wire) -> _Page[T]:
     token = response.get("NextToken")
     if token is not None and not isinstance(token, str):
         raise ResponseParserError("the answer's NextToken is no text")
-    rows = (from_wire(row) for row in response.get("Items", ()) if isinstance(row, dict))
+    rows = (from_wire(row) for row in response.get(member, ()) if isinstance(row, dict))
     return _Page(rows=tuple(row for row in rows if row is not None), next_token=token or None)
 
 

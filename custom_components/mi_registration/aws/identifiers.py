@@ -10,14 +10,19 @@ ACCOUNT_ASSOCIATION_ID = re.compile(r"[0-9a-zA-Z]{1,64}")
 DEVICE_DISCOVERY_ID = re.compile(r"[A-Za-z0-9]{1,200}")
 CONNECTOR_DEVICE_ID = re.compile(r"[a-zA-Z0-9_.,@-]{1,256}")
 CONTROLLER_ID = re.compile(r"[A-Za-z0-9]{1,64}")
+CONNECTOR_DESTINATION_ID = re.compile(r"[A-Za-z0-9-_]{1,64}")
+ASSOCIATION_NAME = re.compile(r"[A-Za-z0-9-_ ]{1,128}")
+ASSOCIATION_DESCRIPTION = re.compile(r"[A-Za-z0-9-_ ]{1,4096}")
+CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9=_-]{1,64}")
 OWNER = re.compile(r"[a-zA-Z0-9_.,@-]{1,64}")
 SERIAL_NUMBER = re.compile(r"[A-Za-z0-9-_ ]{1,128}")
 AUTHENTICATION_MATERIAL = re.compile(r'[0-9A-Za-z!#$%&()*\+\-;<=>?@^_`{|}~\/: {},\\"]{1,512}')
 INSTALL_CODE = re.compile(r"[0-9A-Za-z_\-\+=\/:; ]{1,64}")
 
+_ASSOCIATION = {"AccountAssociationId": ACCOUNT_ASSOCIATION_ID}
 _DISCOVERY_BY_IDENTIFIER = {"Identifier": DEVICE_DISCOVERY_ID}
 _THING_BY_IDENTIFIER = {"Identifier": MANAGED_THING_ID}
-_PAIR = {"ManagedThingId": MANAGED_THING_ID, "AccountAssociationId": ACCOUNT_ASSOCIATION_ID}
+_PAIR = {"ManagedThingId": MANAGED_THING_ID, **_ASSOCIATION}
 
 PATTERNS: Mapping[str, Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
@@ -39,6 +44,15 @@ PATTERNS: Mapping[str, Mapping[str, re.Pattern[str]]] = MappingProxyType(
         },
         "GetDeviceDiscovery": _DISCOVERY_BY_IDENTIFIER,
         "ListDiscoveredDevices": _DISCOVERY_BY_IDENTIFIER,
+        "CreateAccountAssociation": {
+            "ClientToken": CLIENT_TOKEN,
+            "ConnectorDestinationId": CONNECTOR_DESTINATION_ID,
+            "Name": ASSOCIATION_NAME,
+            "Description": ASSOCIATION_DESCRIPTION,
+        },
+        "GetAccountAssociation": _ASSOCIATION,
+        "StartAccountAssociationRefresh": _ASSOCIATION,
+        "DeleteAccountAssociation": _ASSOCIATION,
     }
 )
 """For each operation the members that are checked before a request is sent."""

@@ -235,6 +235,59 @@ class AccountAssociation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAssociationLink:
+    """How far the linking of a vendor's account is (``CreateAccountAssociation``, ``GetAccountAssociation``).
+
+    ``authorization_url`` is where the user signs in at the vendor; it is a secret, and empty where the vendor's
+    connector needs nobody to sign in (general authorization).
+    """
+
+    account_association_id: str
+    state: AssociationState | None = None
+    authorization_url: str = field(default="", repr=False)
+    error_message: str | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Wire) -> Self | None:
+        """Parse an answer; ``None`` if it has no id."""
+        if (account_association_id := _text(wire, "AccountAssociationId")) is None:
+            return None
+        return cls(
+            account_association_id=account_association_id,
+            state=AssociationState.parse(wire.get("AssociationState")),
+            authorization_url=authorization_url(wire),
+            error_message=_text(wire, "ErrorMessage"),
+        )
+
+
+def authorization_url(wire: Wire) -> str:
+    """Return the OAuth link of an answer, empty if there is none."""
+    return _text(wire, "OAuthAuthorizationUrl") or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorDestination:
+    """A row of ``ListConnectorDestinations``: a vendor's cloud, set up in this account so that users can link to it."""
+
+    connector_destination_id: str
+    name: str | None = None
+    description: str | None = None
+    cloud_connector_id: str | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Wire) -> Self | None:
+        """Parse a row; ``None`` if it has no id."""
+        if (connector_destination_id := _text(wire, "Id")) is None:
+            return None
+        return cls(
+            connector_destination_id=connector_destination_id,
+            name=_text(wire, "Name"),
+            description=_text(wire, "Description"),
+            cloud_connector_id=_text(wire, "CloudConnectorId"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """A row of ``ListManagedThingAccountAssociations``: a thing linked to an association."""
 
