@@ -1,5 +1,6 @@
 """What the tests of the registration engine share."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -56,9 +57,11 @@ async def settle(hass: HomeAssistant) -> None:
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def reload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Stop the entry where it is, and start it from what is on disk."""
+async def reload(hass: HomeAssistant, entry: MockConfigEntry, *, online: bool = True) -> None:
+    """Stop the entry where it is, start it from what is on disk, and let it read the cloud if it is ``online``."""
     assert await hass.config_entries.async_reload(entry.entry_id)
+    while online and not coordinator_of(entry).last_update_success:
+        await asyncio.sleep(0.01)
     await hass.async_block_till_done()
 
 

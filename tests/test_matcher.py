@@ -17,6 +17,7 @@ from emulator import Emulator, World
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
 
 from .common import ACME, device, device_id, key_of, loaded, pass_time, poll, shorten_waits
 
@@ -470,6 +471,7 @@ async def test_connections(
     entry = await set_up(hass, emulator, empty_world)
     await read_details(hass)
     assert pairs(entry) == {hub: local_hub, lamp: local_lamp}
+    assert await async_setup_component(hass, "config", {})
     client = await hass_ws_client(hass)
     await client.send_json_auto_id({"type": "config/device_registry/list_linked_devices", "device_id": local_lamp})
     answer = await client.receive_json()
@@ -712,7 +714,13 @@ async def test_unload_ends_everything(
     ids=["empty", "list", "row"],
 )
 async def test_garbage_on_disk(
-    hass: HomeAssistant, emulator: Emulator, world: World, other: MockConfigEntry, garbage: dict[str, Any]
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    other: MockConfigEntry,
+    hass_storage: dict[str, Any],
+    *,
+    garbage: dict[str, Any],
 ) -> None:
     """A file that can't be understood is kept aside, and everything is read anew."""
     thing = world.add_thing(name="Lamp", SerialNumber="SN-4711")
@@ -720,14 +728,16 @@ async def test_garbage_on_disk(
     entry = await set_up(hass, emulator, world)
     await read_details(hass)
     await hass.config_entries.async_unload(entry.entry_id)
-    path = Path(hass.config.path(".storage", f"mi_registration.{entry.entry_id}.matching"))
-    content = json.dumps({"version": 1, "minor_version": 2, "key": path.name, "data": garbage})
-    await hass.async_add_executor_job(path.write_text, content)
-    hass.data.pop("storage_manager", None)
+    key = f"mi_registration.{entry.entry_id}.matching"
+    hass_storage[key]["data"] = garbage
+    # What Home Assistant's mock of the disk holds has no file that could be renamed.
+    path = Path(hass.config.path(".storage", key))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("garbage", encoding="utf-8")
     world.clear_requests()
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert [found.read_text() for found in path.parent.glob(f"{path.name}.corrupt.*")] == [content]
+    assert [found.read_text(encoding="utf-8") for found in path.parent.glob(f"{key}.corrupt.*")] == ["garbage"]
     await read_details(hass)
     assert sorted(read_of(world)) == sorted(world.things)
     assert pairs(entry) == {thing: lamp}

@@ -310,13 +310,39 @@ class Registrar:
 
     async def async_register_thing(self, managed_thing_id: str) -> None:
         """Register one thing, from its button; raises ``HomeAssistantError`` if that can't be done or fails."""
-        known = {pair[1] for pair in self._queue.discovery_ids if pair[0] == managed_thing_id}
-        candidates = sorted(known & self._coordinator.data.associations_by_id.keys())
+        association_id = await self._async_association_for(managed_thing_id)
+        self.raise_for_failures(await self.async_register([managed_thing_id], association_id))
+
+    async def _async_association_for(self, managed_thing_id: str) -> str:
+        """Return the one association that a thing can belong to; raises ``HomeAssistantError`` if that isn't clear.
+
+        That is the one it was registered with before, else one at the thing's own vendor, else one whose discoveries
+        list the thing.
+        """
+        inventory = self._coordinator.data
+        managed = self._coordinator.association_subentries.keys() & inventory.associations_by_id.keys()
+        thing = inventory.things_by_id[managed_thing_id]
+        candidates = {pair[1] for pair in self._queue.discovery_ids if pair[0] == managed_thing_id} & managed
         if len(candidates) != 1:
-            candidates = sorted(self._coordinator.association_subentries)
+            candidates = {
+                association_id
+                for association_id in managed
+                if thing.connector_destination_id is None
+                or inventory.associations_by_id[association_id].connector_destination_id
+                == thing.connector_destination_id
+            }
+        if len(candidates) > 1:
+            try:
+                candidates = {
+                    association_id
+                    for association_id in sorted(candidates)
+                    if await self._discoveries.async_find([managed_thing_id], association_id, start=False)
+                }
+            except AwsError as err:
+                raise action_error(err) from err
         if len(candidates) != 1:
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="choose_account_association")
-        self.raise_for_failures(await self.async_register([managed_thing_id], candidates[0]))
+        return candidates.pop()
 
     async def async_deregister_thing(self, managed_thing_id: str) -> None:
         """Deregister one thing from all its associations, from its button; raises ``HomeAssistantError``."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, cast
 
@@ -44,6 +44,8 @@ SERVICE_REGISTER: Final = "register_account_association"
 SERVICE_DEREGISTER: Final = "deregister_account_association"
 SERVICE_ONBOARD: Final = "onboard_discovered_devices"
 SERVICE_START_DISCOVERY: Final = "start_device_discovery"
+SERVICE_MATCH: Final = "match_device"
+SERVICE_UNMATCH: Final = "unmatch_device"
 SERVICE_REFRESH: Final = "refresh_account_association"
 SERVICE_GET_DISCOVERED_DEVICES: Final = "get_discovered_devices"
 SERVICE_GET_REGISTRATIONS: Final = "get_registrations"
@@ -109,6 +111,13 @@ START_DISCOVERY_SCHEMA: Final = vol.Schema(
         vol.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): vol.All(vol.Coerce(float), vol.Range(min=1, max=86400)),
     }
 )
+MATCH_SCHEMA: Final = vol.Schema(
+    {
+        vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
+        vol.Required(ATTR_DEVICE_ID): cv.string,
+        vol.Required(ATTR_MANAGED_THING_ID): cv.string,
+    }
+)
 REFRESH_SCHEMA: Final = vol.Schema(_ASSOCIATION)
 GET_DISCOVERED_DEVICES_SCHEMA: Final = vol.Schema(
     {**_ASSOCIATION, **_HUB, vol.Optional(ATTR_DEVICE_DISCOVERY_ID): cv.string}
@@ -124,6 +133,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_ONBOARD, _async_onboard, ONBOARD_SCHEMA),
         (SERVICE_START_DISCOVERY, _async_start_discovery, START_DISCOVERY_SCHEMA),
         (SERVICE_REFRESH, _async_refresh, REFRESH_SCHEMA),
+        (SERVICE_MATCH, _async_match, MATCH_SCHEMA),
+        (SERVICE_UNMATCH, _async_unmatch, MATCH_SCHEMA),
     ):
         service.async_register_admin_service(
             hass, DOMAIN, name, handler, schema=schema, supports_response=SupportsResponse.OPTIONAL
@@ -249,6 +260,32 @@ async def _async_refresh(call: ServiceCall) -> ServiceResponse:
     return {"account_association_id": association_id, "authorization_url": url} if call.return_response else None
 
 
+async def _async_match(call: ServiceCall) -> ServiceResponse:
+    """Remember that a device of another integration is a managed thing."""
+    entry, answer = _pair_to_match(call)
+    await entry.runtime_data.matcher.async_match(answer["device_id"], answer["managed_thing_id"])
+    return cast(ServiceResponse, answer) if call.return_response else None
+
+
+async def _async_unmatch(call: ServiceCall) -> ServiceResponse:
+    """Remember that a device of another integration isn't a managed thing."""
+    entry, answer = _pair_to_match(call)
+    await entry.runtime_data.matcher.async_unmatch(answer["device_id"], answer["managed_thing_id"])
+    return cast(ServiceResponse, answer) if call.return_response else None
+
+
+def _pair_to_match(call: ServiceCall) -> tuple[MiRegistrationConfigEntry, dict[str, str]]:
+    """Return the account and the pair that a call is about, in the form of its answer."""
+    thing_id = _checked(ATTR_MANAGED_THING_ID, call.data[ATTR_MANAGED_THING_ID])
+    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if entry_id is None:
+        entries: list[MiRegistrationConfigEntry] = call.hass.config_entries.async_loaded_entries(DOMAIN)
+        owners = [entry for entry in entries if thing_id in entry.runtime_data.coordinator.data.things_by_id]
+        entry_id = owners[0].entry_id if len(owners) == 1 else None
+    entry = service.async_get_config_entry(call.hass, DOMAIN, entry_id)
+    return entry, {"managed_thing_id": thing_id, "device_id": call.data[ATTR_DEVICE_ID]}
+
+
 @_translated
 async def _async_get_discovered_devices(call: ServiceCall) -> ServiceResponse:
     """Tell what a discovery found: the one given, or the newest of an association or a hub."""
@@ -293,7 +330,7 @@ async def _async_get_registrations(call: ServiceCall) -> ServiceResponse:
                 "managed_thing_id": thing_id,
                 "name": thing.name,
                 "device_id": data.coordinator.device_id(thing_id),
-                "local_device_ids": [],
+                "local_device_ids": data.matcher.local_device_ids(thing_id),
                 "account_association_id": known,
                 "status": state.value,
                 "provisioning_status": thing.provisioning_status and thing.provisioning_status.lower(),
@@ -376,28 +413,62 @@ def _checked[T: (str, str | None)](field: str, value: T) -> T:
     return value
 
 
-def _devices(hass: HomeAssistant, device_ids: Iterable[str]) -> list[tuple[dr.DeviceEntry, str, str]]:
-    """Return each device with the entry it belongs to and the AWS id it stands for."""
-    registry = dr.async_get(hass)
-    devices = []
-    for device_id in device_ids:
-        device = registry.async_get(device_id)
-        if not isinstance(device, dr.DeviceEntry):
-            raise _invalid("device_not_found", device_id=device_id)
-        aws_id = next((identifier for domain, identifier in device.identifiers if domain == DOMAIN), None)
-        if aws_id is None or device.config_entry_id is None:
-            raise _invalid("device_not_matched", device=device.name_by_user or device.name or device_id)
-        devices.append((device, device.config_entry_id, aws_id))
-    return devices
+def _name_of(device: dr.DeviceEntry) -> str:
+    return device.name_by_user or device.name or device.id
+
+
+def _device(hass: HomeAssistant, device_id: str) -> dr.DeviceEntry:
+    """Return a device of the registry; raises ``ServiceValidationError`` if there is none."""
+    device = dr.async_get(hass).async_get(device_id)
+    if not isinstance(device, dr.DeviceEntry):
+        raise _invalid("device_not_found", device_id=device_id)
+    return device
+
+
+def _aws_id(device: dr.DeviceEntry) -> str | None:
+    """Return what a device of this integration stands for; ``None`` for a device of another one."""
+    return next((identifier for domain, identifier in device.identifiers if domain == DOMAIN), None)
+
+
+def _own_device(hass: HomeAssistant, device_id: str) -> tuple[str, str]:
+    """Return the entry and the AWS id of a device of this integration; raises ``ServiceValidationError`` for others."""
+    device = _device(hass, device_id)
+    if (aws_id := _aws_id(device)) is None or device.config_entry_id is None:
+        raise _invalid("device_not_matched", device=_name_of(device))
+    return device.config_entry_id, aws_id
+
+
+def _matches(hass: HomeAssistant, device_id: str) -> list[tuple[str, str]]:
+    """Return the entries and managed things that a device is: its own, or those that a local device is matched to.
+
+    Raises ``ServiceValidationError`` for a device that is none.
+    """
+    device = _device(hass, device_id)
+    if _aws_id(device) is not None:
+        return [_own_device(hass, device_id)]
+    entries: list[MiRegistrationConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    found = [
+        (entry.entry_id, thing_id) for entry in entries for thing_id in entry.runtime_data.matcher.things_of(device_id)
+    ]
+    if not found:
+        raise _invalid("device_not_matched", device=_name_of(device))
+    return found
 
 
 def _entry(call: ServiceCall) -> MiRegistrationConfigEntry:
     """Return the one loaded entry that a call is about; raises ``ServiceValidationError`` if that isn't clear."""
-    device_ids = [*call.data.get(ATTR_DEVICE_ID, ())]
-    device_ids += [call.data[key] for key in (ATTR_ASSOCIATION_DEVICE_ID, ATTR_HUB_DEVICE_ID) if key in call.data]
-    entry_ids = {entry_id for _, entry_id, _ in _devices(call.hass, device_ids)}
-    if (entry_id := call.data.get(ATTR_CONFIG_ENTRY_ID)) is not None:
-        entry_ids.add(entry_id)
+    entry_ids = {
+        _own_device(call.hass, call.data[key])[0]
+        for key in (ATTR_ASSOCIATION_DEVICE_ID, ATTR_HUB_DEVICE_ID)
+        if key in call.data
+    }
+    wanted = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if wanted is not None:
+        entry_ids.add(wanted)
+    for device_id in call.data.get(ATTR_DEVICE_ID, ()):
+        # A local device may be matched in several accounts; then the other fields say which one is meant.
+        of_device = {entry_id for entry_id, _ in _matches(call.hass, device_id)}
+        entry_ids |= of_device & entry_ids or of_device
     if len(entry_ids) > 1:
         raise _invalid("several_accounts")
     return service.async_get_config_entry(call.hass, DOMAIN, entry_ids.pop() if entry_ids else None)
@@ -407,10 +478,11 @@ def _things(call: ServiceCall, entry: MiRegistrationConfigEntry) -> list[str]:
     """Return the managed things a call is about; raises ``ServiceValidationError`` for what isn't one here."""
     inventory = entry.runtime_data.coordinator.data
     thing_ids: list[str] = []
-    for device, _, aws_id in _devices(call.hass, call.data.get(ATTR_DEVICE_ID, ())):
-        if aws_id not in inventory.things_by_id:
-            raise _invalid("not_a_managed_thing", device=device.name_by_user or device.name or device.id)
-        thing_ids.append(aws_id)
+    for device_id in call.data.get(ATTR_DEVICE_ID, ()):
+        of_device = [aws_id for entry_id, aws_id in _matches(call.hass, device_id) if entry_id == entry.entry_id]
+        if any(aws_id not in inventory.things_by_id for aws_id in of_device):
+            raise _invalid("not_a_managed_thing", device=_name_of(_device(call.hass, device_id)))
+        thing_ids += of_device
     for thing_id in call.data.get(ATTR_MANAGED_THING_ID, ()):
         if _checked(ATTR_MANAGED_THING_ID, thing_id) not in inventory.things_by_id:
             raise _invalid("unknown_managed_thing", managed_thing_id=thing_id)
@@ -427,9 +499,9 @@ def _association(call: ServiceCall, entry: MiRegistrationConfigEntry) -> str:
     if (association_id := call.data.get(CONF_ACCOUNT_ASSOCIATION_ID)) is not None:
         association_ids.add(_checked(CONF_ACCOUNT_ASSOCIATION_ID, association_id))
     if (device_id := call.data.get(ATTR_ASSOCIATION_DEVICE_ID)) is not None:
-        ((device, _, aws_id),) = _devices(call.hass, [device_id])
+        _, aws_id = _own_device(call.hass, device_id)
         if aws_id not in coordinator.association_subentries:
-            raise _invalid("not_an_account_association", device=device.name_by_user or device.name or device.id)
+            raise _invalid("not_an_account_association", device=_name_of(_device(call.hass, device_id)))
         association_ids.add(aws_id)
     if not association_ids:
         raise _invalid("no_account_association")
@@ -457,7 +529,7 @@ def _optional_hub(call: ServiceCall, entry: MiRegistrationConfigEntry) -> str | 
     if (controller_id := call.data.get(ATTR_CONTROLLER_ID)) is not None:
         hub_ids.add(_checked(ATTR_CONTROLLER_ID, controller_id))
     if (device_id := call.data.get(ATTR_HUB_DEVICE_ID)) is not None:
-        hub_ids.add(_devices(call.hass, [device_id])[0][2])
+        hub_ids.add(_own_device(call.hass, device_id)[1])
     if len(hub_ids) > 1:
         raise _invalid("several_hubs")
     things = entry.runtime_data.coordinator.data.things_by_id
