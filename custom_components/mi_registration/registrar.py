@@ -34,7 +34,7 @@ from .aws.errors import (
 from .aws.models import AccountAssociation, AssociationState, Registration, RegistrationStatus
 from .aws.quota import background
 from .const import DOMAIN
-from .coordinator import Activity, MiRegistrationCoordinator, first_error_only
+from .coordinator import Activity, MiRegistrationCoordinator, action_error, first_error_only
 from .device_discovery import DeviceDiscoveries
 from .inventory import Pair
 from .store import Failure, Intent, IntentKind
