@@ -136,9 +136,7 @@ class Cloud:
             )
             for number in range(size if with_things else 0)
         ]
-        return Vendor(
-            account_association_id=association, device_discovery_id=discovery, managed_thing_ids=things
-        )
+        return Vendor(account_association_id=association, device_discovery_id=discovery, managed_thing_ids=things)
 
     def registered(self) -> int:
         """Return how many pairs the cloud has as ASSOCIATED, by asking it as any client would."""

@@ -30,9 +30,7 @@ async def _act(endpoint: Endpoint, vendor: Vendor, action: str, fields: dict[str
 
 async def register(endpoint: Endpoint, vendor: Vendor) -> dict[str, Any]:
     """Register a vendor's managed things by one call."""
-    return await _act(
-        endpoint, vendor, "register_account_association", {"managed_thing_id": vendor.managed_thing_ids}
-    )
+    return await _act(endpoint, vendor, "register_account_association", {"managed_thing_id": vendor.managed_thing_ids})
 
 
 async def onboard(endpoint: Endpoint, vendor: Vendor) -> dict[str, Any]:

@@ -46,8 +46,10 @@ async def _set_up(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
     }
 
 
-async def set_up(endpoint: Endpoint, association_ids: list[str], *, polls: int = 0) -> dict[str, Any]:
-    """Set the integration up, then read the unchanged account so many times."""
+async def set_up(
+    endpoint: Endpoint, association_ids: list[str], *, polls: int = 0, settle: float = 0
+) -> dict[str, Any]:
+    """Set the integration up, then, ``settle`` seconds later, read the unchanged account so many times."""
     async with home_assistant() as hass:
         entry = config_entry(endpoint, association_ids, requests_per_second=UNLIMITED)
         result = await _set_up(hass, entry)
@@ -58,11 +60,7 @@ async def set_up(endpoint: Endpoint, association_ids: list[str], *, polls: int =
             nonlocal written
             written += 1
 
-        if polls:
-            # What set-up put off (files, details of hubs) is no part of a poll.
-            await asyncio.sleep(12)
-            await hass.async_block_till_done(wait_background_tasks=True)
-            gc.collect()
+        await asyncio.sleep(settle)
         hass.bus.async_listen(EVENT_STATE_CHANGED, count)
         hass.bus.async_listen(EVENT_STATE_REPORTED, count, event_filter=callback(lambda _: True))
         begin = time.perf_counter()

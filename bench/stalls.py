@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import gc
+import threading
 import time
 
 TICK = 0.002
@@ -18,9 +19,9 @@ class Stalls:
     wall: float = 0.0
     """As anything that waits for the loop sees it, with whatever else the machine is doing."""
     cpu: float = 0.0
-    """Computing by the loop's own thread: what a busy machine doesn't add to."""
+    """Computing by the loop's own thread, without the collector: what a busy machine doesn't add to."""
     collector: float = 0.0
-    """Python's garbage collector, part of the above."""
+    """CPU of Python's garbage collector on the loop's thread: it looks at everything that Home Assistant has."""
 
 
 @contextmanager
@@ -29,29 +30,38 @@ def measured() -> Generator[Stalls]:
     loop = asyncio.get_running_loop()
     stalls = Stalls()
     last = (time.perf_counter(), time.thread_time())
-    collecting = 0.0
+    main = threading.get_ident()
+    begin = 0.0
+    collected = 0.0
 
-    def tick() -> None:
-        nonlocal last, timer
+    def look() -> None:
+        nonlocal last, collected
         now = (time.perf_counter(), time.thread_time())
         stalls.wall = max(stalls.wall, (now[0] - last[0] - TICK) * 1000)
-        stalls.cpu = max(stalls.cpu, (now[1] - last[1]) * 1000)
-        last = now
-        timer = loop.call_later(TICK, tick)
+        stalls.cpu = max(stalls.cpu, (now[1] - last[1] - collected) * 1000)
+        last, collected = now, 0.0
 
-    def collected(phase: str, _info: dict[str, int]) -> None:
-        nonlocal collecting
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            look()
+
+    def collect(phase: str, _info: dict[str, int]) -> None:
+        nonlocal begin, collected
+        if threading.get_ident() != main:
+            return
         if phase == "start":
-            collecting = time.perf_counter()
+            begin = time.thread_time()
         else:
-            stalls.collector = max(stalls.collector, (time.perf_counter() - collecting) * 1000)
+            pause = time.thread_time() - begin
+            collected += pause
+            stalls.collector = max(stalls.collector, pause * 1000)
 
-    timer = loop.call_later(TICK, tick)
-    gc.callbacks.append(collected)
+    ticking = loop.create_task(tick())
+    gc.callbacks.append(collect)
     try:
         yield stalls
     finally:
-        gc.callbacks.remove(collected)
-        timer.cancel()
-        tick()
-        timer.cancel()
+        gc.callbacks.remove(collect)
+        ticking.cancel()
+        look()

@@ -1,6 +1,7 @@
 """One measurement in a process of its own: `python -m bench.worker NAME ARGUMENTS`, both ends in JSON."""
 
 import asyncio
+from collections.abc import Callable
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 from . import engine, fleet, peers
 from .cloud import Endpoint, Vendor, environment
 
-_NAMES = {
+_MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "register": engine.register,
     "onboard": engine.onboard,
     "loop": peers.loop,
@@ -25,7 +26,9 @@ def run(name: str, **arguments: Any) -> dict[str, Any]:
 
     ``endpoint`` and ``vendor`` may be among the arguments; everything else must have a form in JSON.
     """
-    values = {key: value.as_dict() if isinstance(value, (Endpoint, Vendor)) else value for key, value in arguments.items()}
+    values = {
+        key: value.as_dict() if isinstance(value, (Endpoint, Vendor)) else value for key, value in arguments.items()
+    }
     command = [sys.executable, "-m", "bench.worker", name, json.dumps(values)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -41,7 +44,7 @@ def main() -> int:
         arguments["endpoint"] = Endpoint(**arguments["endpoint"])
     if "vendor" in arguments:
         arguments["vendor"] = Vendor(**arguments["vendor"])
-    result: Any = _NAMES[name](**arguments)
+    result: Any = _MEASUREMENTS[name](**arguments)
     if asyncio.iscoroutine(result):
         result = asyncio.run(result)
     print(json.dumps(result))

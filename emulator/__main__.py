@@ -22,6 +22,12 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_RATE,
         help="calls per second of each operation, 0 for any number (default: %(default)g, as AWS)",
     )
+    parser.add_argument(
+        "--credential-provider-port",
+        type=int,
+        metavar="PORT",
+        help="also serve AWS IoT's credential provider on this port, 0 for any free one (default: no)",
+    )
     parser.add_argument("--coverage", action="store_true", help="update the table of operations in the README and end")
     return parser
 
@@ -41,6 +47,8 @@ def main() -> int:
         emulator = Emulator(host=arguments.host, port=arguments.port)
         world = emulator.create_world(arguments.world, region=arguments.region, quota=arguments.quota or None)
         emulator.start()
+        if arguments.credential_provider_port is not None:
+            emulator.start_credential_provider(arguments.credential_provider_port)
     except (OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
@@ -48,6 +56,8 @@ def main() -> int:
     print(f"account, Region    {world.account_id}, {world.region}")
     print(f"access key id      {world.access_key_id}")
     print(f"secret access key  {world.secret_access_key}")
+    if arguments.credential_provider_port is not None:
+        print(f"credentials        {emulator.credential_endpoint}")
     print("Stop with Ctrl-C.", flush=True)
     interrupted.wait()
     emulator.stop()

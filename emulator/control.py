@@ -1,14 +1,16 @@
 """The control of a running emulator over HTTP, for the demo and for tests in another process.
 
-``GET /_emulator/worlds`` lists the accounts with their credentials, ``GET /_emulator/requests?account_id=…`` the
-log, and ``POST /_emulator/<command>`` with ``{"account_id": …, …}`` calls the method of :class:`.world.World` that has
-this name with the other members as its arguments.
+``GET /_emulator/worlds`` lists the accounts with their credentials, ``GET /_emulator/requests?account_id=…`` the log,
+``GET /_emulator/ca_certificate`` gives the root certificate of the credential provider, and ``POST
+/_emulator/<command>`` with ``{"account_id": …, …}`` calls the method of :class:`.world.World` that has this name with
+the other members as its arguments.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from .pki import AUTHORITY
 from .world import RecordedRequest, World
 
 CONTROL_PREFIX = "/_emulator/"
@@ -20,6 +22,7 @@ COMMANDS = frozenset(
         "add_discovery",
         "add_hub_device",
         "add_role",
+        "add_role_alias",
         "add_thing",
         "add_unknown_values",
         "add_vendor_device",
@@ -27,6 +30,7 @@ COMMANDS = frozenset(
         "allow",
         "authorize",
         "clear_requests",
+        "create_device_certificate",
         "deny",
         "deregister",
         "drop",
@@ -41,7 +45,9 @@ COMMANDS = frozenset(
         "remove_association",
         "remove_connector_destination",
         "remove_role",
+        "remove_role_alias",
         "remove_thing",
+        "revoke_certificate",
         "set_association_state",
         "set_clock_offset",
         "set_connectivity",
@@ -88,6 +94,8 @@ def control(
         case "GET", "requests":
             world = _find(worlds, query.get("account_id"))
             return {"requests": [_request(request) for request in world.requests]}
+        case "GET", "ca_certificate":
+            return {"ca_certificate_pem": AUTHORITY.certificate_pem}
         case "POST", _ if command in COMMANDS:
             arguments = {name: value for name, value in body.items() if name != "account_id"}
             return {"result": getattr(_find(worlds, body.get("account_id")), command)(**arguments)}

@@ -140,13 +140,13 @@ class AccountLinking:
     def start_deleting(self, association: AccountAssociation) -> None:
         """Let an association be on its way out."""
         association.state = DELETING
-        self._forget_link(association)
+        self.forget_link(association)
 
     def set_state(self, association: AccountAssociation, state: str, error_message: str | None) -> None:
         """Move an association to another state, whatever it is in; a link that waits is good no longer."""
         association.state = state
         association.error_message = error_message
-        self._forget_link(association)
+        self.forget_link(association)
 
     @staticmethod
     def _refuse_deleting(association: AccountAssociation) -> None:
@@ -157,7 +157,7 @@ class AccountLinking:
 
     def authorization_url(self, association: AccountAssociation, endpoint: str) -> str:
         """Return the link that waits for the end user, empty if none does."""
-        if association.pending is None:
+        if association.pending is None or association.state != IN_PROGRESS:
             return ""
         query = urlencode(
             {"response_type": "code", "client_id": "managed-integrations", "state": association.pending.token}
@@ -183,7 +183,7 @@ class AccountLinking:
         self.set_state(association, SUCCEEDED if error_message is None else FAILED, error_message)
 
     def _ask(self, association: AccountAssociation) -> None:
-        self._forget_link(association)
+        self.forget_link(association)
         # Nobody may guess it: any page in the same browser could post to the consent page.
         pending = PendingAuthorization(token=token_urlsafe(32), started_at=self.backend.timeline.now)
         association.pending = pending
@@ -201,7 +201,8 @@ class AccountLinking:
         age = (self.backend.timeline.now - pending.started_at).total_seconds()
         return age >= self.backend.switches.authorization_url_lifetime
 
-    def _forget_link(self, association: AccountAssociation) -> None:
+    def forget_link(self, association: AccountAssociation) -> None:
+        """Let the link that waits for the end user, if one does, be good no longer."""
         if association.pending is not None:
             self._used.add(association.pending.token)
             association.pending = None

@@ -319,7 +319,8 @@ class ManagedIntegrationsBackend(BaseBackend):
 
     def remove_association(self, identifier: str) -> None:
         """Take an association and its registrations out of the account; the things stay as they are."""
-        self.associations.pop(identifier, None)
+        if (association := self.associations.pop(identifier, None)) is not None:
+            self.linking.forget_link(association)
         for key in [key for key in self.registrations if key[1] == identifier]:
             del self.registrations[key]
 

@@ -1,22 +1,27 @@
 """The HTTP server: one thread with its own event loop, on loopback only."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from ipaddress import ip_address
 import json
 import socket
+import ssl
 import threading
 import time
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from yarl import URL
 
 from . import sts
+from .consent import HEADERS, consent
 from .control import CONTROL_PREFIX, control
+from .credential_provider import OPERATION, CredentialProvider, server_context
+from .linking import CONSENT_PATH
 from .seeds import seed
 from .service import Reply, Service
 from .sigv4 import SignedRequest
@@ -55,6 +60,9 @@ class Emulator:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
+        self._runners: list[web.ServerRunner] = []
+        self._provider = CredentialProvider(self.service)
+        self._provider_port: int | None = None
 
     def __enter__(self) -> Self:
         """Start serving."""
@@ -73,16 +81,39 @@ class Emulator:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
+    @property
+    def credential_endpoint(self) -> str:
+        """``host:port`` of AWS IoT's credential provider; raises RuntimeError if it was not started."""
+        if self._provider_port is None:
+            raise RuntimeError("The credential provider is not running")
+        return f"[{self.host}]:{self._provider_port}" if ":" in self.host else f"{self.host}:{self._provider_port}"
+
     def start(self) -> None:
         """Listen; raises OSError if the port is taken."""
-        listener = socket.create_server(
-            (self.host, self.port), family=socket.AF_INET6 if ":" in self.host else socket.AF_INET, backlog=128
-        )
+        listener = self._listener(self.port)
         self.port = listener.getsockname()[1]
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(listener, ready), name="emulator", daemon=True)
         self._thread.start()
         ready.result()
+
+    def start_credential_provider(self, port: int = 0) -> str:
+        """Serve AWS IoT's credential provider by mutual TLS on a port of its own, until the emulator stops.
+
+        Returns its :attr:`credential_endpoint`; once it runs, that is all that is done. Raises OSError if the port is
+        taken, RuntimeError if the emulator isn't running.
+        """
+        if self._thread is None or self._loop is None:
+            raise RuntimeError("The emulator is not running")
+        if self._provider_port is None:
+            listener = self._listener(port)
+            asyncio.run_coroutine_threadsafe(self._serve_credentials(listener), self._loop).result()
+            self._provider_port = listener.getsockname()[1]
+        return self.credential_endpoint
+
+    def _listener(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        return socket.create_server((self.host, port), family=family, backlog=128)
 
     def stop(self) -> None:
         """Close all connections and end the thread."""
@@ -91,6 +122,7 @@ class Emulator:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
         self._thread = None
+        self._provider_port = None
         for world in list(self.service.worlds.values()):
             self.remove_world(world)
 
@@ -145,18 +177,33 @@ class Emulator:
     async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        server = web.Server(self._handle, access_log=None, auto_decompress=False)
-        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
+        await self._add_site(listener, self._handle)
         ready.set_result(None)
         await self._stopped.wait()
-        await runner.cleanup()
+        while self._runners:
+            await self._runners.pop().cleanup()
+
+    async def _serve_credentials(self, listener: socket.socket) -> None:
+        await self._add_site(listener, self._handle_credentials, server_context(self.host))
+
+    async def _add_site(
+        self,
+        listener: socket.socket,
+        handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        server = web.Server(handle, access_log=None, auto_decompress=False)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.1)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.SockSite(runner, listener, ssl_context=context).start()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request.method, request.rel_url, body)
+        if request.path == CONSENT_PATH:
+            return self._consent(request.method, request.rel_url, body)
         signed = SignedRequest(
             method=request.method,
             url=f"http://{request.headers.get('Host', '')}{request.raw_path}",
@@ -168,6 +215,23 @@ class Emulator:
             await asyncio.sleep(delay)
         reply = self.service.answer(call)
         return _response(request, reply)
+
+    async def _handle_credentials(self, request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        secured = request.transport.get_extra_info("ssl_object") if request.transport else None
+        if secured is None:
+            return _response(request, Reply(status=None))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = request.raw_path.partition("?")[0]
+        asked = self._provider.read(request.method, path, headers, secured.getpeercert(binary_form=True))
+        if asked.world is not None and (delay := asked.world.faults.delay(OPERATION)):
+            await asyncio.sleep(delay)
+        return _response(request, self._provider.answer(asked))
+
+    def _consent(self, method: str, url: URL, body: bytes) -> web.Response:
+        form = dict(parse_qsl(body.decode(errors="replace")))
+        page = consent(self.service.worlds, method, dict(url.query), form)
+        return web.Response(status=page.status, text=page.html, content_type="text/html", headers=HEADERS)
 
     def _control(self, method: str, url: URL, body: bytes) -> web.Response:
         try:

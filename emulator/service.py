@@ -1,10 +1,11 @@
 """What happens to a request between the socket and the backend, in the order in which AWS does it."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from hashlib import sha256
 from itertools import count
 import json
@@ -79,6 +80,11 @@ class Service:
         """Return the world that an access key belongs to."""
         return next((world for world in self.worlds.values() if access_key_id in world.credentials), None)
 
+    def new_request_id(self) -> str:
+        """Return an id in the form of AWS's."""
+        number = sha256(f"request {next(self._numbers)}".encode()).hexdigest()
+        return "-".join((number[:8], number[8:12], number[12:16], number[16:20], number[20:32]))
+
     def read(self, request: SignedRequest) -> Call:
         """Find out what a request is for."""
         parts = urlsplit(request.url)
@@ -94,7 +100,6 @@ class Service:
             pass  # answered with that error when the signature's turn comes
         else:
             world = self.world_of_key(scope.access_key_id)
-        number = sha256(f"request {next(self._numbers)}".encode()).hexdigest()
         call = Call(
             request=request,
             parsed=parsed,
@@ -102,7 +107,7 @@ class Service:
             operation=operation,
             uri_params=uri_params,
             world=world,
-            request_id="-".join((number[:8], number[8:12], number[12:16], number[16:20], number[20:32])),
+            request_id=self.new_request_id(),
         )
         if operation is not None:
             try:
@@ -119,7 +124,8 @@ class Service:
             self._record(call, reply, code)
             return reply
         with world.lock:
-            reply, code = self._answer_in(world, call)
+            work, refuse = partial(self._work, world, call), partial(self._refusal, call)
+            reply, code = answer_with_faults(world, call.name, work, refuse)
             world.remember_state()
             self._record(call, reply, code)
         return reply
@@ -148,35 +154,13 @@ class Service:
         error = sigv4.unknown_key(service=call.service)
         return self._refusal(call, error, wall_clock()), error.code
 
-    def _answer_in(self, world: World, call: Call) -> tuple[Reply, str | None]:
-        if world.faults.offline or world.faults.take_drop(call.name, "before"):
-            return Reply(status=None), None
-        world.timeline.settle()
-        now = wall_clock() + timedelta(seconds=world.faults.clock_offset)
-        code: str | None = None
-        try:
-            reply = self._work(world, call, now)
-        except ManagedIntegrationsError as error:
-            reply, code = self._refusal(call, error, now), error.code
-        except Exception as bug:  # noqa: BLE001  # a bug here must fail the test that met it, not kill the server
-            world.problems.append(f"{call.name}: {''.join(traceback.format_exception(bug))}")
-            failure = ManagedIntegrationsError("InternalServerException", f"The emulator has a bug: {bug!r}")
-            reply, code = self._refusal(call, failure, now), failure.code
-        if world.faults.take_drop(call.name, "after"):
-            return Reply(status=None), code
-        if (how := world.faults.take_garbling(call.name)) is not None:
-            body, content_type = garble(reply.body, how)
-            headers = {**reply.headers} | ({"Content-Type": content_type} if content_type else {})
-            reply = Reply(status=reply.status, headers=headers, body=body)
-        return reply, code
-
     def _work(self, world: World, call: Call, now: datetime) -> Reply:
         credential = self._authenticate(world, call, now)
         if call.operation is None:
             message = f"No operation answers {call.request.method} {urlsplit(call.request.url).path}."
             raise ManagedIntegrationsError("UnknownOperationException", message)
         if (refusal := world.faults.take_refusal(call.name)) is not None:
-            raise _refused(refusal, world)
+            raise refused(refusal, world)
         if call.unreadable is not None:
             raise call.unreadable
         self._authorize(world, call, credential)
@@ -236,15 +220,7 @@ class Service:
         caller = sts.Caller(world=world, credential=credential)
         result, session = sts.call(operation, call.parsed, call.params, caller, role)
         if session is not None and home is not None:
-            # moto's sessions end by this machine's clock; here they also age when a test moves the service time.
-            left = session.expiration - wall_clock().replace(tzinfo=None)
-            home.credentials[session.access_key_id] = Credential(
-                access_key_id=session.access_key_id,
-                secret_access_key=session.secret_access_key,
-                session_token=session.session_token,
-                expires=home.timeline.now + left,
-                principal=session.arn,
-            )
+            sts.accept(session, home)
         serialized = sts.serializer(operation, call.request_id).serialize(result)
         return _reply(call, serialized, now)
 
@@ -273,6 +249,38 @@ class Service:
             operation = call.operation or get_service_model(SERVICE).operation_model("ListManagedThings")
             serializer = _json_serializer(operation, call.request_id)
         return _reply(call, serializer.serialize(error), now)
+
+
+def answer_with_faults(
+    world: World,
+    operation: str,
+    work: Callable[[datetime], Reply],
+    refuse: Callable[[ManagedIntegrationsError, datetime], Reply],
+) -> tuple[Reply, str | None]:
+    """Let ``work`` answer at AWS's time of day, with what is to go wrong; returns the reply and its error code.
+
+    ``refuse`` turns the error into the service's form of it.
+    """
+    if world.faults.offline or world.faults.take_drop(operation, "before"):
+        return Reply(status=None), None
+    world.timeline.settle()
+    now = wall_clock() + timedelta(seconds=world.faults.clock_offset)
+    code: str | None = None
+    try:
+        reply = work(now)
+    except ManagedIntegrationsError as error:
+        reply, code = refuse(error, now), error.code
+    except Exception as bug:  # noqa: BLE001  # a bug here must fail the test that met it, not kill the server
+        world.problems.append(f"{operation}: {''.join(traceback.format_exception(bug))}")
+        failure = ManagedIntegrationsError("InternalServerException", f"The emulator has a bug: {bug!r}")
+        reply, code = refuse(failure, now), failure.code
+    if world.faults.take_drop(operation, "after"):
+        return Reply(status=None), code
+    if (how := world.faults.take_garbling(operation)) is not None:
+        body, content_type = garble(reply.body, how)
+        headers = {**reply.headers} | ({"Content-Type": content_type} if content_type else {})
+        reply = Reply(status=reply.status, headers=headers, body=body)
+    return reply, code
 
 
 def _endpoint(request: SignedRequest) -> str:
@@ -330,7 +338,8 @@ def _parse(call: Call, operation: OperationModel) -> dict[str, Any]:
     return parsed
 
 
-def _refused(refusal: Refusal, world: World) -> ManagedIntegrationsError:
+def refused(refusal: Refusal, world: World) -> ManagedIntegrationsError:
+    """Return the error that a test asked for."""
     status = refusal.status
     if status is None and refusal.code == "ThrottlingException":
         status = world.switches.throttling_status

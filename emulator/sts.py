@@ -16,6 +16,7 @@ from moto.sts.responses import TokenResponse
 from .exceptions import ManagedIntegrationsError, ValidationException
 from .serialize import XmlSerializer
 from .sigv4 import Credential
+from .timeline import wall_clock
 from .validation import check_request
 from .world import Role, World
 
@@ -96,6 +97,33 @@ def call(
     result = _IMPLEMENTED[operation.name](response).result
     session = result["Credentials"] if operation.name == "AssumeRole" else None
     return result, session
+
+
+def start_session(world: World, role: Role, *, name: str, seconds: int) -> AssumedRole:
+    """Let a role be assumed by somebody whom its trust policy names for certain, AWS IoT for instance."""
+    session: AssumedRole = sts_backends[world.account_id][_PARTITION].assume_role(
+        region_name=world.region,
+        role_session_name=name,
+        role_arn=role.arn,
+        policy="",
+        duration=seconds,
+        external_id="",
+    )
+    accept(session, world)
+    return session
+
+
+def accept(session: AssumedRole, home: World) -> None:
+    """Let requests to a role's account be signed with its session's credentials until they expire."""
+    # moto's sessions end by this machine's clock; here they also age when a test moves the service time.
+    left = session.expiration - wall_clock().replace(tzinfo=None)
+    home.credentials[session.access_key_id] = Credential(
+        access_key_id=session.access_key_id,
+        secret_access_key=session.secret_access_key,
+        session_token=session.session_token,
+        expires=home.timeline.now + left,
+        principal=session.arn,
+    )
 
 
 def _duration(params: dict[str, Any], caller: Caller, role: Role | None) -> int:

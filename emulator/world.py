@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import threading
 from typing import Any, Literal
 
+from . import pki
 from .faults import ANY, DropTime, Faults, Garbling, Refusal
 from .linking import DENIED, SUCCEEDED, TOKEN_EXPIRED
 from .models import ManagedIntegrationsBackend, PlannedOutcome, Snapshot
@@ -47,6 +48,22 @@ def _slug(name: str) -> str:
     return name.lower().replace(" ", "-")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleAlias:
+    """AWS IoT's name for a role that devices may assume, for so many ``seconds`` at a time."""
+
+    role_arn: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCertificate:
+    """A device certificate in AWS IoT's registry, attached to one thing."""
+
+    thing_name: str
+    active: bool = True
+
+
 @dataclass(slots=True)
 class _Lag:
     """``calls`` that each list still answers from the first of ``states``, or the ``seconds`` that it is behind."""
@@ -84,6 +101,9 @@ class World:
         self.faults = Faults()
         self.quota = Quota(quota)
         self.roles: dict[str, Role] = {}
+        self.role_aliases: dict[str, RoleAlias] = {}
+        self.certificates: dict[str, DeviceCertificate] = {}
+        """Device certificates by AWS IoT's certificate id."""
         self.credentials = {
             self.access_key_id: Credential(
                 access_key_id=self.access_key_id, secret_access_key=self.secret_access_key, principal=self.user_arn
@@ -266,6 +286,36 @@ class World:
                 key: replace(credential, expires=now) if credential.expires else credential
                 for key, credential in self.credentials.items()
             }
+
+    # AWS IoT, whose credential provider takes device certificates
+
+    @property
+    def ca_certificate_pem(self) -> str:
+        """The root of the credential provider's certificate, and of the devices'."""
+        return pki.AUTHORITY.certificate_pem
+
+    def add_role_alias(self, alias: str, role_arn: str, *, seconds: int = 3600) -> None:
+        """Let device certificates get credentials of a role, each good for so many ``seconds``."""
+        with self.lock:
+            self.role_aliases[alias] = RoleAlias(role_arn=role_arn, seconds=seconds)
+
+    def remove_role_alias(self, alias: str) -> None:
+        """Remove a role alias."""
+        with self.lock:
+            del self.role_aliases[alias]
+
+    def create_device_certificate(self, thing_name: str, *, expired: bool = False) -> tuple[str, str]:
+        """Register an active certificate for a device; returns it and its private key, both PEM."""
+        issued = pki.AUTHORITY.issue(thing_name, expired=expired)
+        with self.lock:
+            self.certificates[pki.certificate_id(issued.certificate_pem)] = DeviceCertificate(thing_name=thing_name)
+        return issued.certificate_pem, issued.private_key_pem
+
+    def revoke_certificate(self, certificate_pem: str) -> None:
+        """Set a device certificate to REVOKED; credentials that it was given go on until they expire."""
+        identifier = pki.certificate_id(certificate_pem)
+        with self.lock:
+            self.certificates[identifier] = replace(self.certificates[identifier], active=False)
 
     # What is in the account
 

@@ -5,11 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
-from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
@@ -17,6 +12,11 @@ from custom_components.mi_registration import registrar
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.coordinator import MiRegistrationCoordinator, MiRegistrationData
 from emulator import Emulator, World
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
 
 from .flow_common import add_entry, set_up
 
@@ -89,6 +89,11 @@ def coordinator_of(entry: MockConfigEntry) -> MiRegistrationCoordinator:
     return data_of(entry).coordinator
 
 
+def state_of(entry: MockConfigEntry) -> ConfigEntryState:
+    """Return an entry's state, which others change."""
+    return entry.state
+
+
 async def poll(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
     """Synchronise, and wait until it is shown; returns whether that worked."""
     await coordinator_of(entry).async_refresh()
@@ -102,10 +107,10 @@ async def pass_time(hass: HomeAssistant, seconds: float) -> None:
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def act(
-    hass: HomeAssistant, service: str, *, return_response: bool = True, context: Context | None = None, **fields: Any
-) -> Any:
-    """Call an action and return its answer."""
+async def act(hass: HomeAssistant, service: str, **fields: Any) -> Any:
+    """Call an action and return its answer; ``context`` and ``return_response`` (default true) are no fields of it."""
+    context: Context | None = fields.pop("context", None)
+    return_response: bool = fields.pop("return_response", True)
     return await hass.services.async_call(
         DOMAIN, service, fields, blocking=True, return_response=return_response, context=context
     )

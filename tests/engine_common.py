@@ -1,17 +1,17 @@
 """What the tests of the registration engine share."""
 
-import asyncio
 from collections.abc import Callable, Iterable
+import time
 from typing import Any
 
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
-from homeassistant.const import EVENT_STATE_CHANGED
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration import device_discovery, registrar
 from custom_components.mi_registration.const import CONF_REGISTRATION_POLICY
 from emulator import Emulator, World
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 
 from .common import coordinator_of, entity_id, loaded, pass_time, shorten_waits
 
@@ -47,9 +47,7 @@ async def ready(
 ) -> MockConfigEntry:
     """Set an entry up that may send as fast as it can, in a world where what takes time is done at once."""
     world.set_switches(discovery_duration=0.0, hub_activation_delay=0.0)
-    return await loaded(
-        hass, emulator, world, association_ids=association_ids, options={"requests_per_second": 100}
-    )
+    return await loaded(hass, emulator, world, association_ids=association_ids, options={"requests_per_second": 100})
 
 
 async def settle(hass: HomeAssistant) -> None:
@@ -57,11 +55,20 @@ async def settle(hass: HomeAssistant) -> None:
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+async def until(hass: HomeAssistant, is_so: Callable[[], bool]) -> None:
+    """Wait for something that happens by itself; fail if it never does."""
+    for _ in range(4000):
+        if is_so():
+            return
+        await hass.async_add_executor_job(time.sleep, 0.005)
+    pytest.fail("What was waited for did not happen")
+
+
 async def reload(hass: HomeAssistant, entry: MockConfigEntry, *, online: bool = True) -> None:
     """Stop the entry where it is, start it from what is on disk, and let it read the cloud if it is ``online``."""
     assert await hass.config_entries.async_reload(entry.entry_id)
-    while online and not coordinator_of(entry).last_update_success:
-        await asyncio.sleep(0.01)
+    if online:
+        await until(hass, lambda: coordinator_of(entry).last_update_success)
     await hass.async_block_till_done()
 
 
@@ -73,21 +80,24 @@ async def look_back(hass: HomeAssistant) -> None:
 def set_policy(hass: HomeAssistant, entry: MockConfigEntry, association_id: str, policy: str) -> None:
     """Choose an association's registration policy."""
     subentry = coordinator_of(entry).association_subentries[association_id]
-    hass.config_entries.async_update_subentry(
-        entry, subentry, data={**subentry.data, CONF_REGISTRATION_POLICY: policy}
-    )
+    hass.config_entries.async_update_subentry(entry, subentry, data={**subentry.data, CONF_REGISTRATION_POLICY: policy})
 
 
 def follow_activity(hass: HomeAssistant, association_id: str) -> list[tuple[str, dict[str, Any]]]:
     """Return a list that grows with every event that an association's activity shows."""
     shown = entity_id(hass, "event", association_id, "activity")
+    before = hass.states.get(shown)
+    last = None if before is None else before.state
     fired: list[tuple[str, dict[str, Any]]] = []
 
     @callback
     def _note(event: Event[EventStateChangedData]) -> None:
-        old, new = event.data["old_state"], event.data["new_state"]
-        if event.data["entity_id"] == shown and new is not None and (old is None or old.state != new.state):
-            fired.append((new.attributes["event_type"], dict(new.attributes)))
+        nonlocal last
+        new = event.data["new_state"]
+        if event.data["entity_id"] != shown or new is None or new.state in {last, STATE_UNAVAILABLE, STATE_UNKNOWN}:
+            return
+        last = new.state
+        fired.append((new.attributes["event_type"], dict(new.attributes)))
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, _note)
     return fired

@@ -61,6 +61,14 @@ def assert_texts(result: Mapping[str, Any], texts: Mapping[str, Any]) -> None:
         _assert_field_texts(result["data_schema"], step)
         for error in (result["errors"] or {}).values():
             _assert_text(texts["error"][error], placeholders)
+    elif result["type"] is FlowResultType.MENU:
+        step = texts["step"][result["step_id"]]
+        _assert_text(step["title"], placeholders)
+        _assert_text(step["description"], placeholders)
+        assert list(step["menu_options"]) == result["menu_options"]
+    elif result["type"] is FlowResultType.SHOW_PROGRESS:
+        _assert_text(texts["step"][result["step_id"]]["title"], placeholders)
+        _assert_text(texts["progress"][result["progress_action"]], placeholders)
     elif result["type"] is FlowResultType.ABORT:
         _assert_text(texts["abort"][result["reason"]], placeholders)
 

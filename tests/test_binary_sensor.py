@@ -2,17 +2,24 @@
 
 from unittest.mock import patch
 
-from homeassistant.const import STATE_UNAVAILABLE, Platform
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 import custom_components.mi_registration as integration
 from emulator import Emulator, World
+from homeassistant.const import STATE_UNAVAILABLE, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 
 from .common import CONNECTIVITY, HUB, entity_id, fixed_home, loaded, pass_time, poll, state
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Leave out of snapshots what differs in every run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 async def test_binary_sensors(

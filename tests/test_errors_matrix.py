@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from emulator import Emulator, World
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 
 from .common import (
     ACME,
@@ -29,6 +29,7 @@ from .common import (
     press,
     shorten_waits,
     state,
+    state_of,
 )
 from .flow_common import add_entry, set_up
 
@@ -98,12 +99,12 @@ async def test_set_up(hass: HomeAssistant, emulator: Emulator, world: World, cas
     assert entry.error_reason_translation_key == case.key
     assert asked_for_credentials(hass) is case.asks_for_credentials
     if case.asks_for_credentials:
-        assert entry.state is ConfigEntryState.SETUP_ERROR
+        assert state_of(entry) is ConfigEntryState.SETUP_ERROR
         assert await hass.config_entries.async_reload(entry.entry_id)
     else:
-        assert entry.state is ConfigEntryState.SETUP_RETRY
+        assert state_of(entry) is ConfigEntryState.SETUP_RETRY
         await pass_time(hass, 60)
-    assert entry.state is ConfigEntryState.LOADED
+    assert state_of(entry) is ConfigEntryState.LOADED
 
 
 @each_case
@@ -111,12 +112,12 @@ async def test_poll(hass: HomeAssistant, emulator: Emulator, world: World, case:
     """A poll that fails leaves everything in place, and the next one mends it."""
     entry = await loaded(hass, emulator, world)
     light = world.thing_id(LIGHT)
-    world.refuse(LIST_REGISTRATIONS, case.code, status=case.status)
+    world.refuse(LIST_THINGS, case.code, status=case.status)
     with pytest.raises(HomeAssistantError) as caught:
         await press(hass, entry.unique_id, "synchronize")
     assert key_of(caught) == case.key
     await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
+    assert state_of(entry) is ConfigEntryState.LOADED
     assert not coordinator_of(entry).last_update_success
     assert asked_for_credentials(hass) is case.asks_for_credentials
     assert state(hass, "sensor", light, "registration") == "unavailable"
@@ -170,11 +171,11 @@ async def test_wire_at_set_up(
     fault(world, operation)
     entry = add_entry(hass, emulator, world)
     await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert state_of(entry) is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "cannot_connect"
     assert not asked_for_credentials(hass)
     await pass_time(hass, 60)
-    assert entry.state is ConfigEntryState.LOADED
+    assert state_of(entry) is ConfigEntryState.LOADED
 
 
 @each_fault
@@ -195,18 +196,18 @@ async def test_connection_refused(hass: HomeAssistant, emulator: Emulator, world
     """Nobody listens."""
     entry = add_entry(hass, emulator, world, data={"endpoint_url": "http://127.0.0.1:9"})
     await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert state_of(entry) is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "cannot_connect"
     hass.config_entries.async_update_entry(entry, data={**entry.data, "endpoint_url": emulator.url})
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert entry.state is ConfigEntryState.LOADED
+    assert state_of(entry) is ConfigEntryState.LOADED
 
 
 async def test_unknown_key(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """An access key that AWS doesn't know needs the user."""
     entry = add_entry(hass, emulator, world, data={"access_key_id": "AKIANOBODY"})
     await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert state_of(entry) is ConfigEntryState.SETUP_ERROR
     assert entry.error_reason_translation_key == "invalid_auth"
     assert asked_for_credentials(hass)
 

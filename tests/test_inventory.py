@@ -90,7 +90,7 @@ def test_indexes() -> None:
     ],
 )
 def test_is_registered(
-    row: RegistrationStatus | None, provisioning: ProvisioningStatus | None, registered: bool
+    row: RegistrationStatus | None, provisioning: ProvisioningStatus | None, *, registered: bool
 ) -> None:
     """Either the pair is ASSOCIATED, or it is there and its thing ACTIVATED."""
     inventory = Inventory.build(

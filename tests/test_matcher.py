@@ -4,6 +4,7 @@ from collections.abc import Iterable
 import json
 import logging
 from pathlib import Path
+import re
 from typing import Any
 
 import pytest
@@ -708,6 +709,20 @@ async def test_unload_ends_everything(
     assert matcher.matches == {}
 
 
+def put_file(hass: HomeAssistant, name: str) -> None:
+    """Put a file where Home Assistant's mock of the disk has none that could be renamed."""
+    path = Path(hass.config.path(".storage", name))
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+
+
+def files_like(hass: HomeAssistant, name: str) -> list[str]:
+    """Return the names of the files that start with a name, without the time at their end."""
+    return [
+        re.sub(r"\.corrupt\..*", ".corrupt", path.name) for path in Path(hass.config.path(".storage")).glob(f"{name}*")
+    ]
+
+
 @pytest.mark.parametrize(
     "garbage",
     [{}, {"matches": [], "unmatched": [], "keys": {}}, {"matches": {}, "unmatched": [1], "keys": {}}],
@@ -730,14 +745,11 @@ async def test_garbage_on_disk(
     await hass.config_entries.async_unload(entry.entry_id)
     key = f"mi_registration.{entry.entry_id}.matching"
     hass_storage[key]["data"] = garbage
-    # What Home Assistant's mock of the disk holds has no file that could be renamed.
-    path = Path(hass.config.path(".storage", key))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("garbage", encoding="utf-8")
+    put_file(hass, key)
     world.clear_requests()
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert [found.read_text(encoding="utf-8") for found in path.parent.glob(f"{key}.corrupt.*")] == ["garbage"]
+    assert files_like(hass, key) == [f"{key}.corrupt"]
     await read_details(hass)
     assert sorted(read_of(world)) == sorted(world.things)
     assert pairs(entry) == {thing: lamp}

@@ -6,14 +6,14 @@ from copy import deepcopy
 import json
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH
-from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration import registrar
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import HomeAssistant
 
 from .common import (
     ACME,

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
-from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr
 
 from .common import (
     ACME,
@@ -187,7 +187,7 @@ async def test_register_without_a_discovery(hass: HomeAssistant, emulator: Emula
 
 
 @pytest.mark.parametrize("registered", [True, False])
-async def test_dry_run(hass: HomeAssistant, emulator: Emulator, world: World, registered: bool) -> None:
+async def test_dry_run(hass: HomeAssistant, emulator: Emulator, world: World, *, registered: bool) -> None:
     """A dry run answers like the real one and changes nothing, here or there."""
     entry = await loaded(hass, emulator, world)
     acme = world.association_id(ACME)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
 from homeassistant.core import Event, HassJob, HomeAssistant
+from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.typing import ConfigType
 
+from .certificate_files import CertificateFilesError, async_resolve_files
 from .const import DOMAIN
 from .coordinator import (
     ConnectivityCoordinator,
@@ -49,7 +51,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
     """Set up an account: from the cloud the first time, later from what was known, reading the cloud meanwhile."""
     store = RegistrationStore(hass, entry.entry_id)
     await store.async_load()
-    client = create_client(hass, entry.data, entry.options, account=entry.unique_id)
+    try:
+        data = await async_resolve_files(hass, entry.data)
+    except CertificateFilesError as err:
+        raise ConfigEntryAuthFailed(
+            translation_domain=DOMAIN,
+            translation_key="certificate_files",
+            translation_placeholders={"message": str(err)},
+        ) from err
+    client = create_client(hass, data, entry.options, account=entry.unique_id)
     entry.async_on_unload(client.close)
 
     async def _async_close(_event: Event) -> None:
@@ -61,7 +71,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
     if store.inventory is None:
         await coordinator.async_config_entry_first_refresh()
     else:
-        coordinator.async_start_from_store()
+        await coordinator.async_start_from_store()
     discoveries = DeviceDiscoveries(coordinator)
     registrar = Registrar(coordinator, discoveries)
     onboarder = Onboarder(coordinator, discoveries, registrar)

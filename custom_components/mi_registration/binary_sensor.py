@@ -37,10 +37,10 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the binary sensors."""
-    async_setup_platform(
+    await async_setup_platform(
         entry, async_add_entities, {DeviceKind.ASSOCIATION: (AUTHORIZATION_PROBLEM,)}, AuthorizationProblem
     )
-    async_setup_platform(entry, async_add_entities, {DeviceKind.HUB: (CONNECTED,)}, HubConnected)
+    await async_setup_platform(entry, async_add_entities, {DeviceKind.HUB: (CONNECTED,)}, HubConnected)
 
 
 class AuthorizationProblem(MiRegistrationEntity, BinarySensorEntity):

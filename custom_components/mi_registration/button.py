@@ -86,7 +86,7 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons."""
-    async_setup_platform(entry, async_add_entities, BUTTONS, MiRegistrationButton)
+    await async_setup_platform(entry, async_add_entities, BUTTONS, MiRegistrationButton)
 
 
 class MiRegistrationButton(MiRegistrationEntity, ButtonEntity):

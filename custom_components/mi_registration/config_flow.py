@@ -16,10 +16,12 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    FlowType,
     OptionsFlow,
+    SubentryFlowContext,
 )
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
+from homeassistant.data_entry_flow import FlowResultType, section
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -34,25 +36,35 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
+from .aws.endpoints import EndpointError, InsecureEndpointError, check_endpoint, credential_provider_url
 from .aws.errors import AwsError
+from .aws.identifiers import ROLE_ALIAS, THING_NAME
 from .aws.models import AccountAssociation, CallerIdentity
-from .aws.session import EndpointError, InsecureEndpointError, check_endpoint
+from .aws.partitions import partition_of
+from .certificate_files import CertificateFilesError, async_resolve_files, certificate_errors, is_path
 from .const import (
     AUTH_ACCESS_KEY,
     AUTH_DEFAULT_CHAIN,
+    AUTH_IOT_CERTIFICATE,
     CONF_ACCESS_KEY_ID,
     CONF_ASSUME_ROLE,
     CONF_AUTH_METHOD,
+    CONF_CA_CERTIFICATE,
+    CONF_CERTIFICATE,
+    CONF_CREDENTIAL_ENDPOINT,
     CONF_ENDPOINT_URL,
     CONF_EXTERNAL_ID,
     CONF_HUB_IDS,
     CONF_OWNER,
+    CONF_PRIVATE_KEY,
     CONF_PROFILE_NAME,
     CONF_REGION,
     CONF_REQUESTS_PER_SECOND,
+    CONF_ROLE_ALIAS,
     CONF_ROLE_ARN,
     CONF_SCAN_INTERVAL_MINUTES,
     CONF_SECRET_ACCESS_KEY,
+    CONF_THING_NAME,
     CONF_TRACK_NEW_ASSOCIATIONS,
     DEFAULT_REQUESTS_PER_SECOND,
     DEFAULT_SCAN_INTERVAL_MINUTES,
@@ -82,9 +94,12 @@ _MANAGED_THING_ID = re.compile(r"[a-zA-Z0-9:_-]{1,64}")
 _TEXT = TextSelector()
 _URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+_PEM = TextSelector(TextSelectorConfig(multiline=True, autocomplete="off"))
 _AUTH_METHOD = SelectSelector(
     SelectSelectorConfig(
-        options=[AUTH_ACCESS_KEY, AUTH_DEFAULT_CHAIN], mode=SelectSelectorMode.LIST, translation_key=CONF_AUTH_METHOD
+        options=[AUTH_ACCESS_KEY, AUTH_DEFAULT_CHAIN, AUTH_IOT_CERTIFICATE],
+        mode=SelectSelectorMode.LIST,
+        translation_key=CONF_AUTH_METHOD,
     )
 )
 _ASSUME_ROLE = section(
@@ -127,6 +142,33 @@ DEFAULT_CHAIN_SCHEMA = vol.Schema(
         vol.Optional(CONF_ASSUME_ROLE): _ASSUME_ROLE,
     }
 )
+IOT_CERTIFICATE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_CREDENTIAL_ENDPOINT): _TEXT,
+        vol.Required(CONF_ROLE_ALIAS): _TEXT,
+        vol.Required(CONF_THING_NAME): _TEXT,
+        vol.Required(CONF_CERTIFICATE): _PEM,
+        # Not required where the entry has the key of this certificate already.
+        vol.Optional(CONF_PRIVATE_KEY): _PEM,
+        vol.Optional(CONF_CA_CERTIFICATE): _PEM,
+    }
+)
+_CREDENTIALS_SCHEMAS = {
+    AUTH_ACCESS_KEY: ACCESS_KEY_SCHEMA,
+    AUTH_DEFAULT_CHAIN: DEFAULT_CHAIN_SCHEMA,
+    AUTH_IOT_CERTIFICATE: IOT_CERTIFICATE_SCHEMA,
+}
+_NEEDED = {
+    AUTH_ACCESS_KEY: (CONF_ACCESS_KEY_ID, CONF_SECRET_ACCESS_KEY),
+    AUTH_DEFAULT_CHAIN: (),
+    AUTH_IOT_CERTIFICATE: (
+        CONF_CREDENTIAL_ENDPOINT,
+        CONF_ROLE_ALIAS,
+        CONF_THING_NAME,
+        CONF_CERTIFICATE,
+        CONF_PRIVATE_KEY,
+    ),
+}
 
 
 def _entered(values: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +190,20 @@ def _endpoint_error(endpoint_url: str) -> str | None:
     except EndpointError:
         return "invalid_endpoint"
     return None
+
+
+def _device_errors(values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with where a device certificate is shown, and as whose."""
+    errors: dict[str, str] = {}
+    try:
+        credential_provider_url(values[CONF_CREDENTIAL_ENDPOINT])
+    except EndpointError:
+        errors[CONF_CREDENTIAL_ENDPOINT] = "invalid_credential_endpoint"
+    if ROLE_ALIAS.fullmatch(values[CONF_ROLE_ALIAS]) is None:
+        errors[CONF_ROLE_ALIAS] = "invalid_role_alias"
+    if THING_NAME.fullmatch(values[CONF_THING_NAME]) is None:
+        errors[CONF_THING_NAME] = "invalid_thing_name"
+    return errors
 
 
 def _whole_number(maximum: int, unit: str | None = None) -> vol.All[int]:
@@ -218,6 +274,10 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for a profile of boto3's chain, and the role to assume with what the chain finds."""
         return await self._async_step_credentials(user_input)
 
+    async def async_step_iot_certificate(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for a device certificate, and where it is exchanged for credentials."""
+        return await self._async_step_credentials(user_input)
+
     async def async_step_account_associations(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask which of the account associations found to look after."""
         if user_input is not None:
@@ -236,6 +296,19 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
             ),
             description_placeholders={"title": self._title},
         )
+
+    @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Go on to linking a vendor's account where the AWS account has no association yet."""
+        if not self._associations:
+            subentry_flow = await self.hass.config_entries.subentries.async_init(
+                (result["result"].entry_id, SUBENTRY_ACCOUNT_ASSOCIATION),
+                context=SubentryFlowContext(source=SOURCE_USER),
+            )
+            # It ends at once if the entry could not be set up.
+            if subentry_flow["type"] is FlowResultType.MENU:
+                result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, subentry_flow["flow_id"])
+        return result
 
     @property
     def _entry(self) -> MiRegistrationConfigEntry | None:
@@ -277,20 +350,28 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._show_credentials_form()
 
         self._credentials_form = user_input
-        errors: dict[str, str] = {}
+        auth_method = self._data[CONF_AUTH_METHOD]
         values = _entered({key: value for key, value in user_input.items() if key != CONF_ASSUME_ROLE})
-        if self._data[CONF_AUTH_METHOD] == AUTH_ACCESS_KEY:
-            values = self._stored_secret(values) | values
-            errors = {key: "required" for key in (CONF_ACCESS_KEY_ID, CONF_SECRET_ACCESS_KEY) if key not in values}
+        values = self._stored_secret(values) | values
         role = _entered(user_input.get(CONF_ASSUME_ROLE, {}))
-        if role and not _ROLE_ARN.fullmatch(role.get(CONF_ROLE_ARN, "")):
-            errors[CONF_ASSUME_ROLE] = "invalid_role_arn"
+        data = {**self._data, **values, **role}
+        resolved: Mapping[str, str] = data
+        errors = {key: "required" for key in _NEEDED[auth_method] if key not in values}
+        if role and (error := await self._async_role_error(role.get(CONF_ROLE_ARN, ""))):
+            errors[CONF_ASSUME_ROLE] = error
+        if auth_method == AUTH_IOT_CERTIFICATE and not errors:
+            errors = _device_errors(values)
+            try:
+                resolved = await async_resolve_files(self.hass, data)
+            except CertificateFilesError as err:
+                errors |= err.errors
+            else:
+                errors |= await self.hass.async_add_executor_job(certificate_errors, resolved)
         if errors:
             return self._show_credentials_form(errors)
 
-        data = {**self._data, **values, **role}
         try:
-            identity = await self._async_test(data)
+            identity = await self._async_test(resolved)
         except AwsError as err:
             _LOGGER.debug("AWS refused %s: %s, request %s", err.operation, err.code, err.request_id)
             errors["base"] = flow_error(err)
@@ -348,21 +429,41 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
             ],
         )
 
+    async def _async_role_error(self, role_arn: str) -> str | None:
+        """Return what is wrong with the ARN of a role to assume."""
+        if not _ROLE_ARN.fullmatch(role_arn):
+            return "invalid_role_arn"
+        partition = await self.hass.async_add_executor_job(partition_of, self._data[CONF_REGION])
+        # A Region that is too new for botocore is AWS's to judge.
+        return "wrong_partition" if partition not in {None, role_arn.split(":")[1]} else None
+
     def _prefill(self, data: Mapping[str, str]) -> None:
         """Fill the forms with what an entry has, but for its secret."""
         self._connection_form = {
             CONF_AUTH_METHOD: data[CONF_AUTH_METHOD],
             SECTION_ADVANCED: _only(data, CONF_ENDPOINT_URL),
         }
-        self._credentials_form = _only(data, CONF_ACCESS_KEY_ID, CONF_PROFILE_NAME) | {
-            CONF_ASSUME_ROLE: _only(data, CONF_ROLE_ARN, CONF_EXTERNAL_ID)
-        }
+        self._credentials_form = _only(
+            data,
+            CONF_ACCESS_KEY_ID,
+            CONF_PROFILE_NAME,
+            CONF_CREDENTIAL_ENDPOINT,
+            CONF_ROLE_ALIAS,
+            CONF_THING_NAME,
+            CONF_CERTIFICATE,
+            CONF_CA_CERTIFICATE,
+        ) | {CONF_ASSUME_ROLE: _only(data, CONF_ROLE_ARN, CONF_EXTERNAL_ID)}
+        if (private_key := data.get(CONF_PRIVATE_KEY)) and is_path(private_key):
+            self._credentials_form[CONF_PRIVATE_KEY] = private_key
 
     def _stored_secret(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Return the entry's secret access key if the access key ID entered is the one it belongs to."""
-        if (entry := self._entry) is None or entry.data.get(CONF_ACCESS_KEY_ID) != values.get(CONF_ACCESS_KEY_ID):
+        """Return the entry's secret if the access key ID or the certificate entered is the one it belongs to."""
+        if (entry := self._entry) is None:
             return {}
-        return _only(entry.data, CONF_SECRET_ACCESS_KEY)
+        for public, secret in ((CONF_ACCESS_KEY_ID, CONF_SECRET_ACCESS_KEY), (CONF_CERTIFICATE, CONF_PRIVATE_KEY)):
+            if public in values and entry.data.get(public) == values[public]:
+                return _only(entry.data, secret)
+        return {}
 
     def _show_connection_form(
         self, errors: dict[str, str] | None = None, placeholders: Mapping[str, str] | None = None
@@ -384,9 +485,7 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
         step_id = self._data[CONF_AUTH_METHOD]
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self._filled(
-                ACCESS_KEY_SCHEMA if step_id == AUTH_ACCESS_KEY else DEFAULT_CHAIN_SCHEMA, self._credentials_form
-            ),
+            data_schema=self._filled(_CREDENTIALS_SCHEMAS[step_id], self._credentials_form),
             errors=errors,
             description_placeholders=placeholders,
         )

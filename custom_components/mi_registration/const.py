@@ -9,15 +9,22 @@ MANUFACTURER: Final = "Amazon Web Services"
 CONF_ACCESS_KEY_ID: Final = "access_key_id"
 CONF_ASSUME_ROLE: Final = "assume_role"
 CONF_AUTH_METHOD: Final = "auth_method"
+CONF_CA_CERTIFICATE: Final = "ca_certificate"
+CONF_CERTIFICATE: Final = "certificate"
+CONF_CREDENTIAL_ENDPOINT: Final = "credential_endpoint"
 CONF_ENDPOINT_URL: Final = "endpoint_url"
 CONF_EXTERNAL_ID: Final = "external_id"
+CONF_PRIVATE_KEY: Final = "private_key"
 CONF_PROFILE_NAME: Final = "profile_name"
 CONF_REGION: Final = "region"
+CONF_ROLE_ALIAS: Final = "role_alias"
 CONF_ROLE_ARN: Final = "role_arn"
 CONF_SECRET_ACCESS_KEY: Final = "secret_access_key"
+CONF_THING_NAME: Final = "thing_name"
 
 AUTH_ACCESS_KEY: Final = "access_key"
 AUTH_DEFAULT_CHAIN: Final = "default_chain"
+AUTH_IOT_CERTIFICATE: Final = "iot_certificate"
 
 # Options: how to look after it.
 CONF_HUB_IDS: Final = "hub_ids"
@@ -32,6 +39,7 @@ DEFAULT_SCAN_INTERVAL_MINUTES: Final = 15
 # Subentries: one per account association looked after here.
 SUBENTRY_ACCOUNT_ASSOCIATION: Final = "account_association"
 CONF_ACCOUNT_ASSOCIATION_ID: Final = "account_association_id"
+CONF_CONNECTOR_DESTINATION_ID: Final = "connector_destination_id"
 CONF_REGISTRATION_POLICY: Final = "registration_policy"
 
 POLICY_MANUAL: Final = "manual"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import batched
 import logging
 from random import uniform
 from types import MappingProxyType
@@ -60,8 +61,10 @@ THROTTLED_RETRY_SECONDS = (60.0, 300.0)
 """After a throttled poll the next one waits this long at least, by chance, so that gateways drift apart."""
 MAX_READS = 3
 """How often a synchronisation starts over because of writes; their own follow-up reads what this one missed."""
-LISTENERS_PER_SLICE = 200
+LISTENERS_PER_SLICE = 100
 """So many listeners are told at once; the event loop may do other work before the next ones."""
+DEVICES_PER_SLICE = 100
+"""So many devices are registered at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -237,6 +240,8 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self.store = store
         self.after_read: CALLBACK_TYPE | None = None
         """Called after each successful reading of the account, changed or not."""
+        self.after_refresh: CALLBACK_TYPE | None = None
+        """Called after each synchronisation, whether it worked or not."""
         self._identity_confirmed = False
         self._published = Inventory()
         self._published_availability: tuple[bool, frozenset[CloudList]] | None = None
@@ -245,6 +250,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self._merges = 0
         self._listeners_of: dict[str | None, dict[object, CALLBACK_TYPE]] = {}
         self._stale_devices_removed = False
+        self._registered: dict[str, ManagedThing] = {}
         self._associations_known = store.inventory is not None
         if store.inventory is not None:
             self.data = store.inventory
@@ -289,6 +295,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                 before.registrations if (pairs := registrations.result()) is None else pairs,
                 before,
             )
+            await self._async_register_ahead(inventory)
             if self._merges == merges:
                 break
         self.update_interval = self._interval
@@ -395,6 +402,8 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     @callback
     def _async_refresh_finished(self) -> None:
         """Publish that a list became denied or readable, even if nothing else changed."""
+        if self.after_refresh is not None:
+            self.after_refresh()
         if (self.last_update_success, self.unread_lists) != self._published_availability:
             self.async_update_listeners()
 
@@ -427,12 +436,11 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             self.store.async_keep_inventory(inventory, self.as_of)
         self.async_update_listeners()
 
-    @callback
-    def async_start_from_store(self) -> None:
+    async def async_start_from_store(self) -> None:
         """Set the devices up as they were when the account was last read."""
         self._published = self.data
         self.async_register_parents()
-        self._async_register_things(thing.managed_thing_id for thing in self.data.managed_things if not thing.is_hub)
+        await self._async_register_in_slices([thing for thing in self.data.managed_things if not thing.is_hub])
 
     @override
     @callback
@@ -555,11 +563,10 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     # --- devices ----------------------------------------------------------------------------------------------
 
     @callback
-    def async_register_parents(self) -> None:
-        """Register the account, its associations and its hubs, which other devices refer to."""
-        registry = dr.async_get(self.hass)
+    def _async_register_account(self) -> dr.AnyDeviceEntry:
+        """Register the account, which everything else hangs on."""
         entry = self.config_entry
-        account = registry.async_get_or_create(
+        return dr.async_get(self.hass).async_get_or_create(
             config_entry_id=entry.entry_id,
             identifiers={(DOMAIN, str(entry.unique_id))},
             name=entry.title,
@@ -567,6 +574,13 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             model="IoT Managed Integrations account",
             entry_type=dr.DeviceEntryType.SERVICE,
         )
+
+    @callback
+    def async_register_parents(self) -> None:
+        """Register the account, its associations and its hubs, which other devices refer to."""
+        registry = dr.async_get(self.hass)
+        entry = self.config_entry
+        account = self._async_register_account()
         for association_id, subentry in self.association_subentries.items():
             association = self.data.associations_by_id.get(association_id)
             registry.async_get_or_create(
@@ -580,13 +594,16 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                 via_device_id=account.id,
             )
         for hub in self.data.hubs:
-            self._async_register_thing(hub, account.id)
+            self._async_register_thing(hub, account.id, fresh=self.last_update_success)
 
     @callback
-    def _async_register_thing(self, thing: ManagedThing, via_device_id: str) -> None:
-        """Create or update a hub's or a device's entry in the device registry."""
-        # What is sensitive isn't kept on disk with the Inventory: a stored one must not blank it here.
-        fresh = self.last_update_success
+    def _async_register_thing(self, thing: ManagedThing, via_device_id: str, *, fresh: bool) -> None:
+        """Create or update a hub's or a device's entry in the device registry.
+
+        What is sensitive isn't kept on disk with the Inventory, so one that isn't ``fresh`` must not blank it here.
+        """
+        if fresh:
+            self._registered[thing.managed_thing_id] = thing
         dr.async_get(self.hass).async_get_or_create(
             config_entry_id=self.config_entry.entry_id,
             identifiers={(DOMAIN, thing.managed_thing_id)},
@@ -598,25 +615,36 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         )
 
     @callback
-    def _async_register_things(self, thing_ids: Iterable[str]) -> None:
+    def _async_register_things(self, things: Iterable[ManagedThing], *, fresh: bool) -> None:
         """Register devices below their hub, or below the account where they have none here."""
         account = self.device_id(str(self.config_entry.unique_id))
         if account is None:
             return
-        for thing_id in thing_ids:
-            thing = self.data.things_by_id[thing_id]
+        for thing in things:
+            if fresh and self._registered.get(thing.managed_thing_id) is thing:
+                continue
             parent = self.device_id(thing.parent_controller_id) if thing.parent_controller_id else None
-            self._async_register_thing(thing, parent or account)
+            self._async_register_thing(thing, parent or account, fresh=fresh)
+
+    async def _async_register_in_slices(self, things: Iterable[ManagedThing], *, fresh: bool = False) -> None:
+        for batch in batched(things, DEVICES_PER_SLICE, strict=False):
+            self._async_register_things(batch, fresh=fresh)
+            await asyncio.sleep(0)
+
+    async def _async_register_ahead(self, inventory: Inventory) -> None:
+        """Register the devices of a large change before it is published, which happens in one step."""
+        known = self._registered
+        things = [thing for thing in inventory.managed_things if known.get(thing.managed_thing_id) is not thing]
+        if len(things) > DEVICES_PER_SLICE:
+            self._async_register_account()
+            await self._async_register_in_slices(sorted(things, key=lambda thing: not thing.is_hub), fresh=True)
 
     @callback
     def _async_sync_devices(self, diff: InventoryDiff) -> None:
         """Add, update and remove devices after a successful synchronisation."""
         self.async_register_parents()
-        self._async_register_things(
-            thing_id
-            for thing_id in sorted(diff.added_things | diff.changed_things)
-            if not self.data.things_by_id[thing_id].is_hub
-        )
+        changed = [self.data.things_by_id[thing_id] for thing_id in sorted(diff.added_things | diff.changed_things)]
+        self._async_register_things([thing for thing in changed if not thing.is_hub], fresh=True)
         if self._stale_devices_removed:
             self._async_remove_devices(diff.removed_things)
         else:
@@ -661,6 +689,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     def _async_remove_devices(self, ids: Iterable[str]) -> None:
         registry = dr.async_get(self.hass)
         for aws_id in ids:
+            self._registered.pop(aws_id, None)
             if (device_id := self.device_id(aws_id)) is not None:
                 registry.async_remove_device(device_id)
 

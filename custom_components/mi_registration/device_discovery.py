@@ -164,9 +164,11 @@ class DeviceDiscoveries:
                 # A job that somebody else started keeps this one from starting; it finds the same.
                 await self.async_learn()
                 running = self.newest(request.target)
-                if running is None or not running.is_running:
+                if running is not None and running.is_running:
+                    return running
+                # It may have ended in the meantime, so that the next try gets through.
+                if last:
                     raise
-                return running
             except AwsError as err:
                 if last or not err.transient:
                     raise
@@ -324,6 +326,7 @@ class DeviceDiscoveries:
             if not old.is_running:
                 del self._jobs[old.device_discovery_id]
                 self._devices.pop(old.device_discovery_id, None)
+                self._queue.forgotten_jobs.add(old.device_discovery_id)
 
     async def async_learn(self) -> None:
         """Get to know the account's jobs that were started elsewhere; each one is asked about once.
@@ -333,7 +336,9 @@ class DeviceDiscoveries:
         if self._coordinator.is_scoped:
             return
         listed = await self._client.list_device_discoveries()
-        unknown = [job for job in listed if job.device_discovery_id not in self._jobs]
+        self._queue.forgotten_jobs &= {job.device_discovery_id for job in listed}
+        known = self._jobs.keys() | self._queue.forgotten_jobs
+        unknown = [job for job in listed if job.device_discovery_id not in known]
         for discovery in unknown:
             await self._async_get_to_know(discovery.device_discovery_id)
         if unknown:

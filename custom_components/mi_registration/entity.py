@@ -1,8 +1,10 @@
 """What all entities share."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import override
+from itertools import batched
+from typing import Final, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -12,6 +14,9 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationCoordinator
+
+DEVICES_PER_SLICE: Final = 20
+"""So many devices get a platform's entities at once; the event loop may do other work before the next ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,34 +76,72 @@ class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
 type Descriptions[D: MiRegistrationEntityDescription] = Mapping[DeviceKind, Iterable[D]]
 
 
-@callback
-def async_setup_platform[D: MiRegistrationEntityDescription](
+async def async_setup_platform[D: MiRegistrationEntityDescription](
     entry: MiRegistrationConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     descriptions: Descriptions[D],
     create: Callable[[MiRegistrationConfigEntry, DeviceKind, str, D], Entity],
 ) -> None:
     """Add a platform's entities for every device there is, and later for every device that comes."""
-    coordinator = entry.runtime_data.coordinator
-    known: dict[DeviceKind, set[str]] = {kind: set() for kind in descriptions}
+    platform = _Platform(entry, async_add_entities, descriptions, create)
+    entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(platform.async_add_new))
+    await platform.async_add(platform.slices())
 
-    @callback
-    def _async_add_new() -> None:
-        for kind, ids in known.items():
-            current = set(coordinator.devices_of(kind))
+
+class _Platform[D: MiRegistrationEntityDescription]:
+    """Adds entities, a slice at a time: Home Assistant doesn't pause between those that it is given together."""
+
+    def __init__(
+        self,
+        entry: MiRegistrationConfigEntry,
+        async_add_entities: AddConfigEntryEntitiesCallback,
+        descriptions: Descriptions[D],
+        create: Callable[[MiRegistrationConfigEntry, DeviceKind, str, D], Entity],
+    ) -> None:
+        self._entry = entry
+        self._coordinator = entry.runtime_data.coordinator
+        self._async_add_entities = async_add_entities
+        self._descriptions = descriptions
+        self._create = create
+        self._known: dict[DeviceKind, set[str]] = {kind: set() for kind in descriptions}
+
+    def slices(self) -> Iterator[None]:
+        """Add the entities of devices that are new, stopping wherever there is more than a slice of them."""
+        for kind, ids in self._known.items():
+            current = set(self._coordinator.devices_of(kind))
             new = sorted(current - ids)
             ids.clear()
             ids.update(current)
-            if kind is DeviceKind.ASSOCIATION:
-                for association_id in new:
-                    async_add_entities(
-                        [create(entry, kind, association_id, description) for description in descriptions[kind]],
-                        config_subentry_id=coordinator.association_subentries[association_id].subentry_id,
-                    )
-            elif new:
-                async_add_entities(
-                    create(entry, kind, aws_id, description) for aws_id in new for description in descriptions[kind]
-                )
+            for number, batch in enumerate(batched(new, DEVICES_PER_SLICE, strict=False)):
+                if number:
+                    yield
+                # Some may have gone since the slice before.
+                self._add(kind, [aws_id for aws_id in batch if aws_id in ids])
 
-    _async_add_new()
-    entry.async_on_unload(coordinator.async_add_listener(_async_add_new))
+    def _add(self, kind: DeviceKind, ids: Iterable[str]) -> None:
+        descriptions = self._descriptions[kind]
+        if kind is not DeviceKind.ASSOCIATION:
+            self._async_add_entities(
+                self._create(self._entry, kind, aws_id, description) for aws_id in ids for description in descriptions
+            )
+            return
+        subentries = self._coordinator.association_subentries
+        for association_id in ids:
+            self._async_add_entities(
+                [self._create(self._entry, kind, association_id, description) for description in descriptions],
+                config_subentry_id=subentries[association_id].subentry_id,
+            )
+
+    async def async_add(self, slices: Iterator[None]) -> None:
+        """Go on with slices, letting the event loop do other work before each."""
+        for _ in slices:
+            await asyncio.sleep(0)
+
+    @callback
+    def async_add_new(self) -> None:
+        """Add what came since; a few devices at once, many in slices."""
+        slices = self.slices()
+        if next(slices, slices) is None:
+            self._entry.async_create_task(
+                self._coordinator.hass, self.async_add(slices), f"{DOMAIN} add entities in slices"
+            )

@@ -28,7 +28,7 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the events."""
-    async_setup_platform(entry, async_add_entities, {DeviceKind.ASSOCIATION: (ACTIVITY,)}, AssociationActivity)
+    await async_setup_platform(entry, async_add_entities, {DeviceKind.ASSOCIATION: (ACTIVITY,)}, AssociationActivity)
 
 
 class AssociationActivity(MiRegistrationEntity, EventEntity):

@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .aws.models import ProvisioningStatus
+from .aws.permissions import statement
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
 from .coordinator import AUTHORIZATION_PROBLEMS, CloudList, MiRegistrationConfigEntry
 from .policies import wanted_for_suggestion
@@ -16,6 +17,18 @@ from .store import IntentKind
 
 CLOCK_SKEW_SECONDS: Final = 300
 """AWS refuses signatures that are older or newer than this."""
+CLOCK_JITTER_SECONDS: Final = 10
+"""Differences of the skew that only come of the time that requests take."""
+_OF_CLIENT: Final = frozenset({"missing_permission", "clock_skew"})
+_OF_CLOUD: Final = frozenset(
+    {
+        "association_deleted",
+        "authorization_expired",
+        "devices_found",
+        "registration_failed",
+        "thing_stuck_in_discovered",
+    }
+)
 _LINKS_TO_ENTRY: Final = "config_entry_id" in signature(ir.async_create_issue).parameters
 """Whether this Home Assistant (2026.11 and newer) ties an issue to its config entry."""
 
@@ -51,7 +64,29 @@ class Issues:
         # What the registrar and the discoveries find out shows on the account.
         self._entry.async_on_unload(coordinator.async_add_listener(self.async_update, str(self._entry.unique_id)))
         self._entry.async_on_unload(self._data.client.async_add_denied_listener(self.async_update))
+        # A clock may go wrong while the cloud stays as it is.
+        coordinator.after_refresh = self.async_update
+        self.shown = self._left_from_before()
         self.async_update()
+
+    def _left_from_before(self) -> dict[str, Issue]:
+        """Return what was shown when the entry was unloaded: what was mended meanwhile must go, the rest stay."""
+        return {
+            entry.issue_id: Issue(
+                issue_id=entry.issue_id,
+                translation_key=entry.translation_key,
+                placeholders=entry.translation_placeholders or {},
+                data={name: value for name, value in entry.data.items() if name != "entry_id"},
+                is_fixable=bool(entry.is_fixable),
+                severity=entry.severity or ir.IssueSeverity.WARNING,
+            )
+            for entry in ir.async_get(self._hass).issues.values()
+            if entry.domain == DOMAIN
+            and entry.data is not None
+            and entry.data.get("entry_id") == self._entry.entry_id
+            and entry.translation_key is not None
+            and entry.translation_key in _OF_CLIENT | _OF_CLOUD
+        }
 
     @callback
     def async_update(self) -> None:
@@ -93,7 +128,7 @@ class Issues:
             issues += [
                 issue
                 for issue in self.shown.values()
-                if issue.translation_key not in {"missing_permission", "clock_skew"}
+                if issue.translation_key not in _OF_CLIENT
             ]
         return issues
 
@@ -177,13 +212,16 @@ class Issues:
         return issues
 
     def _of_permissions(self) -> list[Issue]:
+        partition, account, region = str(self._entry.unique_id).split(":")
         return [
             Issue(
                 issue_id=f"missing_permission_{iam_action}",
                 translation_key="missing_permission",
                 placeholders={
                     "iam_action": iam_action,
-                    "statement": json.dumps({"Effect": "Allow", "Action": iam_action, "Resource": "*"}),
+                    "statement": json.dumps(
+                        statement(iam_action, account=account, region=region, partition=partition), indent=2
+                    ),
                     "name": self._entry.title,
                 },
                 is_fixable=False,
@@ -195,11 +233,15 @@ class Issues:
         skew = self._data.client.clock_skew
         if skew is None or abs(skew) <= CLOCK_SKEW_SECONDS:
             return []
+        seconds = f"{abs(skew):.0f}"
+        shown = self.shown.get("clock_skew")
+        if shown is not None and abs(abs(skew) - int(shown.placeholders["seconds"])) <= CLOCK_JITTER_SECONDS:
+            seconds = shown.placeholders["seconds"]
         return [
             Issue(
                 issue_id="clock_skew",
                 translation_key="clock_skew",
-                placeholders={"seconds": f"{abs(skew):.0f}"},
+                placeholders={"seconds": seconds},
                 is_fixable=False,
             )
         ]

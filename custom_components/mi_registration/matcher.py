@@ -298,8 +298,8 @@ class Matcher:
         self._matches: dict[str, Match] = {}
         self._things_of: dict[str, list[str]] = {}
         self._candidates: dict[str, list[Match]] = {}
-        self._indexing: asyncio.Task[None] | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._indexing = False
+        self._reading = False
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._failed_as_of: datetime | None = None
         self._failed: set[str] = set()
@@ -445,8 +445,9 @@ class Matcher:
                 for thing_id in self._store.keys.keys() - new.keys():
                     del self._store.keys[thing_id]
                     self._store.async_keep()
-            if self._indexing is None:
-                self._indexing = self._entry.async_create_background_task(
+            if not self._indexing:
+                self._indexing = True
+                self._entry.async_create_background_task(
                     self._hass, self._async_index_in_slices(), f"{DOMAIN} index things"
                 )
         self._async_schedule_reading()
@@ -455,7 +456,7 @@ class Matcher:
         try:
             await self.async_settle()
         finally:
-            self._indexing = None
+            self._indexing = False
 
     def _index_some(self, limit: int) -> None:
         for _ in range(min(limit, len(self._pending_things))):
@@ -571,7 +572,7 @@ class Matcher:
     @callback
     def _async_schedule_reading(self) -> None:
         """Read the details that are missing, a little later; after a failure not before the next synchronisation."""
-        if self._cancel_timer is None and self._reading is None and self._may_read() and self._unread():
+        if self._cancel_timer is None and not self._reading and self._may_read() and self._unread():
             self._cancel_timer = async_call_later(
                 self._hass,
                 DETAILS_DELAY,
@@ -584,9 +585,8 @@ class Matcher:
     @callback
     def _async_start_reading(self, _now: datetime) -> None:
         self._cancel_timer = None
-        self._reading = self._entry.async_create_background_task(
-            self._hass, self._async_read_details(), f"{DOMAIN} read details"
-        )
+        self._reading = True
+        self._entry.async_create_background_task(self._hass, self._async_read_details(), f"{DOMAIN} read details")
 
     async def _async_read_details(self) -> None:
         """Read what only GetManagedThing tells, one thing after the other, until AWS refuses."""
@@ -603,7 +603,7 @@ class Matcher:
             self._failed_as_of = None
             self._failure_logged = False
         finally:
-            self._reading = None
+            self._reading = False
         self._async_schedule_reading()
 
     async def _async_read_details_of(self, thing_id: str) -> None:

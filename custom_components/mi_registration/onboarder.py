@@ -54,8 +54,12 @@ def managed_thing_name(name: str | None, digest: str, taken: Collection[str]) ->
     result = " ".join(kept.split())[:NAME_LENGTH].strip()
     if result and result not in taken:
         return result
-    suffix = digest[:8]
-    return f"{(result or 'Device')[: NAME_LENGTH - len(suffix) - 1].strip()} {suffix}"
+    candidate = ""
+    for length in range(8, len(digest) + 1, 8):
+        candidate = f"{(result or 'Device')[: NAME_LENGTH - length - 1].strip()} {digest[:length]}"
+        if candidate not in taken:
+            break
+    return candidate
 
 
 def _is_allowed(char: str) -> bool:
@@ -118,6 +122,8 @@ class Onboarder:
             for row in rows:
                 row.managed_thing_id = self._discoveries.managed_thing_id(job, row.device)
                 if row.managed_thing_id is not None:
+                    # A power cut may have come between its creation and the next writing to the disk.
+                    row.onboarding = waiting.get((job.device_discovery_id, row.digest))
                     row.status = self._status_of_existing(row.managed_thing_id, account_association_id)
                 elif not AUTHENTICATION_MATERIAL.fullmatch(_material(job, row.device)):
                     row.error = _unsupported()
@@ -164,16 +170,7 @@ class Onboarder:
 
     async def _async_carry_out(self, job: Job, rows: list[_Row], account_association_id: str | None) -> None:
         """Put the onboardings on disk, then create and register side by side; the verdicts are left in the rows."""
-        names = {thing.name for thing in self._coordinator.data.managed_things if thing.name}
-        for row in sorted(rows, key=lambda row: row.digest):
-            if row.onboarding is not None:
-                row.name = managed_thing_name(row.device.name, row.digest, names)
-                names.add(row.name)
-                self._queue.onboardings[row.onboarding.client_token] = row.onboarding
-        if account_association_id is not None:
-            self._queue.left_out -= {
-                (account_association_id, key) for row in rows for key in (row.digest, row.managed_thing_id) if key
-            }
+        self._enqueue(rows, account_association_id)
         await self._store.async_save_queue()
         self._registrar.async_show_pending()
         created: list[ManagedThing] = []
@@ -202,6 +199,23 @@ class Onboarder:
         if created:
             await self._coordinator.async_request_refresh()
 
+    def _enqueue(self, rows: list[_Row], account_association_id: str | None) -> None:
+        """Name the things to be created, and put into the queue what is to survive a power cut."""
+        names = {thing.name for thing in self._coordinator.data.managed_things if thing.name}
+        for row in sorted(rows, key=lambda row: row.digest):
+            if row.onboarding is None:
+                continue
+            if row.status is not None:
+                self._queue.onboardings.pop(row.onboarding.client_token, None)
+            elif row.managed_thing_id is None:
+                row.name = managed_thing_name(row.device.name, row.digest, names)
+                names.add(row.name)
+                self._queue.onboardings[row.onboarding.client_token] = row.onboarding
+        if account_association_id is not None:
+            self._queue.left_out -= {
+                (account_association_id, key) for row in rows for key in (row.digest, row.managed_thing_id) if key
+            }
+
     async def _async_carry_out_one(
         self,
         job: Job,
@@ -214,10 +228,11 @@ class Onboarder:
         if row.status is not None or row.error is not None:
             return
         if row.onboarding is not None:
-            await self._async_create(job, row, row.onboarding)
             if row.managed_thing_id is None:
-                return
-            created.append(_as_created(job, row, self._coordinator))
+                await self._async_create(job, row, row.onboarding)
+                if row.managed_thing_id is None:
+                    return
+                created.append(_as_created(job, row, self._coordinator))
             self._queue.onboardings.pop(row.onboarding.client_token, None)
         if account_association_id is None or row.managed_thing_id is None:
             await self._store.async_save_queue()

@@ -563,7 +563,9 @@ class Registrar:
         """Send what isn't accepted yet, read back, and send again what got lost on the way."""
         for _ in range(ROUNDS):
             todo = [
-                progress for progress in attempt.progress.values() if not progress.accepted and _retryable(progress)
+                progress
+                for progress in attempt.progress.values()
+                if not progress.accepted and _is_ready(progress.intent) and _retryable(progress)
             ]
             if not todo or attempt.stop is not None:
                 return
@@ -606,7 +608,7 @@ class Registrar:
             return await self._client.register_account_association(
                 managed_thing_id=intent.managed_thing_id,
                 account_association_id=intent.account_association_id,
-                device_discovery_id=str(intent.device_discovery_id),
+                device_discovery_id=intent.device_discovery_id or "",
             )
         return await self._client.deregister_account_association(
             managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
@@ -721,7 +723,12 @@ class Registrar:
         self._coordinator.async_announce(
             pair[1],
             Activity.REGISTRATION_FAILED,
-            {"managed_thing_id": pair[0], "error_code": error.code, "error_message": error.message},
+            {
+                "managed_thing_id": pair[0],
+                "name": self._name(pair[0]),
+                "error_code": error.code,
+                "error_message": error.message,
+            },
         )
         return self._item(pair, ItemStatus.FAILED, intent.device_discovery_id, error)
 

@@ -9,7 +9,7 @@ import voluptuous as vol
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult, repairs_flow_manager
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
 
@@ -82,28 +82,39 @@ class AuthorizationExpiredRepairFlow(MiRegistrationRepairFlow):
 
     async def async_step_authorize(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Open the link in a new window; this flow goes on by itself when the association's state changes."""
-        if (data := self._data) is None:
-            return self.async_abort(reason="entry_not_loaded")
         if self._waiting is None:
+            if (data := self._data) is None:
+                return self.async_abort(reason="entry_not_loaded")
             self._waiting = data.coordinator.config_entry.async_create_background_task(
                 self.hass, self._async_wait(data), f"{DOMAIN} repair of {self._association_id}"
             )
             if not self._url:
                 # The vendor needs no page: AWS goes on without the user.
                 await self._waiting
+            else:
+                self._waiting.add_done_callback(self._async_waited)
         if not self._waiting.done():
             return self.async_external_step(step_id="authorize", url=str(self._url))
         return self.async_external_step_done(next_step_id="finish")
 
     async def _async_wait(self, data: MiRegistrationData) -> None:
         self._result = await data.linking.async_wait(self._association_id)
-        if self._url and (manager := repairs_flow_manager(self.hass)) is not None:
+
+    @callback
+    def _async_waited(self, _waiting: asyncio.Task[None]) -> None:
+        self.hass.async_create_task(self._async_go_on(), f"{DOMAIN} end of repair of {self._association_id}")
+
+    async def _async_go_on(self) -> None:
+        """Let the dialog show how it ended."""
+        if (manager := repairs_flow_manager(self.hass)) is not None:
+            # The user may have closed the dialog meanwhile.
             with suppress(UnknownFlow):
-                # The user may have closed the dialog meanwhile.
-                self.hass.async_create_task(manager.async_configure(flow_id=self.flow_id))
+                await manager.async_configure(flow_id=self.flow_id)
 
     async def async_step_finish(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Close the issue, or say why it can't be closed."""
+        if self._data is None:
+            return self.async_abort(reason="entry_not_loaded")
         if self._result is None:
             return self.async_abort(reason="authorization_timed_out")
         if self._result.state is not AssociationState.ASSOCIATION_SUCCEEDED:

@@ -32,7 +32,7 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the selects."""
-    async_setup_platform(
+    await async_setup_platform(
         entry, async_add_entities, {DeviceKind.ASSOCIATION: (REGISTRATION_POLICY,)}, RegistrationPolicy
     )
 

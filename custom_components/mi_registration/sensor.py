@@ -169,7 +169,7 @@ async def async_setup_entry(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors."""
-    async_setup_platform(entry, async_add_entities, SENSORS, MiRegistrationSensor)
+    await async_setup_platform(entry, async_add_entities, SENSORS, MiRegistrationSensor)
 
 
 class MiRegistrationSensor(MiRegistrationEntity, SensorEntity):

@@ -246,6 +246,8 @@ class Queue:
     """By client token."""
     jobs: dict[str, Job] = field(default_factory=dict)
     """Discovery jobs by their id."""
+    forgotten_jobs: set[str] = field(default_factory=set)
+    """Ids of discovery jobs too old to be kept; AWS still lists them, and none is to be asked about again."""
     found: set[tuple[str, str]] = field(default_factory=set)
     """Association id, and the digest of a device that a discovery for it found: each is announced once."""
     left_out: set[tuple[str, str]] = field(default_factory=set)
@@ -259,6 +261,7 @@ class Queue:
             "discovery_ids": [[*pair, discovery_id] for pair, discovery_id in self.discovery_ids.items()],
             "onboardings": [onboarding.as_dict() for onboarding in self.onboardings.values()],
             "jobs": [job.as_dict() for job in self.jobs.values()],
+            "forgotten_jobs": sorted(self.forgotten_jobs),
             "found": sorted(self.found),
             "left_out": sorted(self.left_out),
         }
@@ -275,6 +278,7 @@ class Queue:
             discovery_ids={(thing, association): str(item) for thing, association, item in data["discovery_ids"]},
             onboardings={onboarding.client_token: onboarding for onboarding in onboardings},
             jobs={job.device_discovery_id: job for job in jobs},
+            forgotten_jobs={str(item) for item in data.get("forgotten_jobs", ())},
             found={(str(association), str(digest)) for association, digest in data["found"]},
             left_out={(str(association), str(key)) for association, key in data["left_out"]},
         )

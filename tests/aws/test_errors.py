@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from io import BytesIO
+from ssl import SSLError
 from typing import Any
 
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from custom_components.mi_registration.aws.errors import (
     AccessDeniedError,
@@ -23,6 +25,7 @@ from custom_components.mi_registration.aws.errors import (
     UnsupportedSdkError,
     from_exception,
 )
+from custom_components.mi_registration.aws.iot_credentials import CredentialProviderError
 from custom_components.mi_registration.aws.session import EndpointError
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -176,6 +179,11 @@ REFUSED = sdk.EndpointConnectionError(endpoint_url="https://x")
             caused(sdk.CredentialRetrievalError(provider="x", error_msg="x"), ValueError("x")),
             InvalidCredentialsError,
         ),
+        (ProtocolError("bad"), CannotConnectError),
+        (CredentialProviderError("refused"), InvalidCredentialsError),
+        (caused(CredentialProviderError("x"), ProtocolError("bad")), CannotConnectError),
+        (caused(CredentialProviderError("x"), ResponseParserError("bad")), CannotConnectError),
+        (caused(CredentialProviderError("x"), SSLError("alert")), InvalidCredentialsError),
         (sdk.ParamValidationError(report="x"), InvalidRequestError),
         (sdk.InvalidRegionError(region_name="x y"), InvalidRequestError),
         (sdk.NoRegionError(), InvalidRequestError),
@@ -238,6 +246,32 @@ def test_the_clock_is_not_to_blame_for_everything(code: str, seconds: int, expec
     error = convert(client_error(code, headers=headers))
     assert type(error) is expected
     assert error.clock_skew is None
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "ExpiredTokenException"])
+def test_a_wrong_clock_that_was_corrected_is_not_to_blame(code: str) -> None:
+    headers = {"date": format_datetime(NOW + timedelta(hours=1), usegmt=True)}
+
+    def corrected(seconds: float) -> AwsError:
+        return from_exception(
+            client_error(code, headers=headers),
+            operation="ListManagedThings",
+            service="iotmanagedintegrations",
+            secrets=(),
+            now=NOW,
+            correction=seconds,
+        )
+
+    assert type(corrected(3600)) is InvalidCredentialsError
+    for wrong in (0, -3600):
+        error = corrected(wrong)
+        assert type(error) is ClockSkewError
+        assert error.clock_skew == 3600, "as this machine's clock is, not as it was corrected"
+
+
+def test_who_was_asked_for_credentials_is_named() -> None:
+    error = convert(CredentialProviderError("no"))
+    assert (error.operation, error.iam_action) == ("AssumeRoleWithCertificate", "iot:AssumeRoleWithCertificate")
 
 
 @pytest.mark.parametrize(

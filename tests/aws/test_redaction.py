@@ -36,8 +36,12 @@ def test_sensitive_names() -> None:
         "SerialNumber",
         "Tags",
         "authentication_material",
+        "authorization_url",
+        "ca_certificate",
+        "certificate",
         "connector_device_id",
         "mac_address",
+        "private_key",
         "secret_access_key",
         "SessionToken",
     } <= names

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
+import boto3
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ProfileNotFound
 import pytest
 
+from custom_components.mi_registration.aws.clock import Clock
 from custom_components.mi_registration.aws.session import (
     AccessKey,
     AssumeRole,
@@ -15,6 +16,7 @@ from custom_components.mi_registration.aws.session import (
     DefaultChain,
     EndpointError,
     InsecureEndpointError,
+    IotCertificate,
     check_endpoint,
     client_config,
     create_session,
@@ -51,6 +53,38 @@ def test_settings_with_everything() -> None:
         endpoint_url="https://aws.example",
     )
     assert settings.secrets == {"canary-2"}
+
+
+CERTIFICATE = {
+    "auth_method": "iot_certificate",
+    "region": "eu-west-1",
+    "credential_endpoint": "abc.credentials.example",
+    "role_alias": "gateways",
+    "thing_name": "gateway-1",
+    "certificate": "canary-certificate",
+    "private_key": "canary-key",
+}
+
+
+@pytest.mark.parametrize("ca_certificate", ["", None, "canary-ca"])
+def test_settings_from_a_certificate(ca_certificate: str | None) -> None:
+    settings = ConnectionSettings.from_config(CERTIFICATE | {"ca_certificate": ca_certificate})
+    assert settings.credentials == IotCertificate(
+        credential_endpoint="abc.credentials.example",
+        role_alias="gateways",
+        thing_name="gateway-1",
+        certificate="canary-certificate",
+        private_key="canary-key",
+        ca_certificate=ca_certificate or None,
+    )
+    assert settings.secrets == {"canary-key"}
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", sorted(CERTIFICATE))
+def test_settings_that_lack_something(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        ConnectionSettings.from_config({key: value for key, value in CERTIFICATE.items() if key != name})
 
 
 def test_empty_text_means_not_set() -> None:
@@ -129,8 +163,15 @@ def test_the_configuration_of_every_client() -> None:
     assert options["user_agent_extra"] == "x/1"
 
 
-def frozen(settings: ConnectionSettings, config: Config = CONFIG) -> ReadOnlyCredentials:
-    credentials = create_session(settings, config=config).get_credentials()
+def session_of(settings: ConnectionSettings) -> boto3.Session:
+    prepared: list[boto3.Session] = []
+    session = create_session(settings, config=CONFIG, clock=Clock(), prepare=prepared.append)
+    assert prepared[-1] is session
+    return session
+
+
+def frozen(settings: ConnectionSettings) -> ReadOnlyCredentials:
+    credentials = session_of(settings).get_credentials()
     assert credentials is not None
     return credentials.get_frozen_credentials()
 
@@ -141,7 +182,7 @@ def test_a_session_of_an_access_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "other")
     settings = ConnectionSettings.from_config(KEYS)
     assert frozen(settings)[:3] == ("AKIAX", "canary-1", None)
-    assert create_session(settings, config=CONFIG).region_name == "eu-west-1"
+    assert session_of(settings).region_name == "eu-west-1"
 
 
 def test_a_session_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,11 +201,9 @@ def test_a_session_of_a_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "s",
     )
     with pytest.raises(ProfileNotFound):
-        create_session(
-            ConnectionSettings(region="eu-west-1", credentials=DefaultChain(profile_name="none")), config=CONFIG
-        )
+        session_of(ConnectionSettings(region="eu-west-1", credentials=DefaultChain(profile_name="none")))
 
 
 def test_a_session_refuses_an_insecure_endpoint() -> None:
     with pytest.raises(InsecureEndpointError):
-        create_session(ConnectionSettings.from_config(KEYS | {"endpoint_url": "http://api.example"}), config=CONFIG)
+        session_of(ConnectionSettings.from_config(KEYS | {"endpoint_url": "http://api.example"}))

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -40,6 +41,23 @@ def test_control(emulator: Emulator, client: Any, world: World) -> None:
     assert (request["operation"], request["error_code"]) == ("ListManagedThings", "ConflictException")
     control(emulator, "clear_requests", account)
     assert world.requests == []
+
+
+def test_control_of_linking_and_certificates(emulator: Emulator, client: Any, world: World) -> None:
+    account = {"account_id": world.account_id}
+    answer = client.create_account_association(ConnectorDestinationId="contoso-locks")
+    association = {"association_id": answer["AccountAssociationId"]}
+    control(emulator, "authorize", account | association | {"allow": False})
+    assert world.associations[association["association_id"]]["AssociationState"] == "ASSOCIATION_FAILED"
+    with pytest.raises(HTTPError) as caught:
+        control(emulator, "authorize", account | association)
+    with caught.value as refused:
+        assert refused.code == 400
+    assert control(emulator, "ca_certificate") == {"ca_certificate_pem": world.ca_certificate_pem}
+    certificate, _ = control(emulator, "create_device_certificate", account | {"thing_name": "hub"})["result"]
+    assert [entry.thing_name for entry in world.certificates.values()] == ["hub"]
+    control(emulator, "revoke_certificate", account | {"certificate_pem": certificate})
+    assert [entry.active for entry in world.certificates.values()] == [False]
 
 
 @pytest.mark.parametrize(
@@ -180,8 +198,25 @@ def test_command_line(socket_enabled: None, number: signal.Signals) -> None:
         assert process.stderr.read() == ""
 
 
+def test_command_line_with_credential_provider(socket_enabled: None) -> None:
+    with run("--world", "empty", "--credential-provider-port", "0") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        host, _, port = lines[-1].removeprefix("credentials").strip().rpartition(":")
+        socket.create_connection((host, int(port)), timeout=30).close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
 def test_command_line_names_what_is_wrong(emulator: Emulator) -> None:
-    for arguments in (("--port", str(emulator.port)), ("--world", "nowhere"), ("--host", "192.0.2.1")):
+    for arguments in (
+        ("--port", str(emulator.port)),
+        ("--credential-provider-port", str(emulator.port)),
+        ("--world", "nowhere"),
+        ("--host", "192.0.2.1"),
+    ):
         with run(*arguments) as process:
             _, error = process.communicate()
             assert process.returncode == 1

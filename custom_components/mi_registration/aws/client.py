@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 import json
+import logging
 import threading
 import time
 from typing import Any, Protocol, override
@@ -19,17 +20,21 @@ from botocore.credentials import RefreshableCredentials
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import ResponseParserError
 
+from .clock import LEAST_CORRECTION, Clock
+from .credentials import RenewableCredentials
 from .errors import (
     EXPIRED_CODES,
     AccessDeniedError,
     AwsError,
     CannotConnectError,
+    ClockSkewError,
     InvalidRequestError,
     ThrottledError,
     UnsupportedSdkError,
     from_exception,
 )
 from .identifiers import malformed
+from .logging_filter import private
 from .models import (
     AccountAssociation,
     AccountAssociationLink,
@@ -174,6 +179,8 @@ class ManagedIntegrationsClient(Protocol):
         """Free the connections and the threads."""
 
 
+_LOGGER = logging.getLogger(__name__)
+
 SERVICE = "iot-managed-integrations"
 IAM_PREFIXES = {SERVICE: "iotmanagedintegrations", "sts": "sts"}
 OPERATIONS = frozenset(
@@ -229,14 +236,15 @@ class _Page[T]:
 class _Connection:
     clients: Mapping[str, Any]
     renewable: bool
-    """Whether botocore renews the credentials by itself."""
+    """Whether the credentials are replaced without the user when they have expired."""
 
 
 class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
     """The Protocol by boto3, which blocks: everything of it happens in a small pool of threads of its own.
 
     The pool's size is the number of requests that can be under way. Every request waits for its turn in ``quota``;
-    none is repeated here. boto3's session and clients come to be with the first request. Use it from one event loop.
+    none is repeated here, but one that AWS refused for the time of its signature only: it is sent once more with AWS's
+    time. boto3's session and clients come to be with the first request. Use it from one event loop.
     """
 
     def __init__(
@@ -247,6 +255,7 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         self._quota = quota
         self._config = client_config(user_agent_extra=user_agent_extra, max_connections=max_workers)
         self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="mi_registration")
+        self._clock = Clock()
         self._connecting = threading.Lock()
         self._connection: _Connection | None = None
         self._retired: list[_Connection] = []
@@ -259,7 +268,7 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
     @property
     @override
     def clock_skew(self) -> float | None:
-        return None
+        return self._clock.skew
 
     @property
     @override
@@ -547,6 +556,18 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         self, service: str, operation: str, params: Mapping[str, Any], parse: Callable[[Wire], T]
     ) -> _Success[T] | AwsError:
         """In the pool: send one request. Failures are returned, since nobody would get them after a cancellation."""
+        outcome = self._attempt(service, operation, params, parse)
+        if isinstance(outcome, ClockSkewError):
+            if outcome.clock_skew is not None:
+                self._clock.learn(outcome.clock_skew)
+            # AWS did nothing yet: it checks the signature first.
+            if abs(self._clock.correction - self._clock.signed_correction) >= LEAST_CORRECTION:
+                return self._attempt(service, operation, params, parse)
+        return outcome
+
+    def _attempt[T](
+        self, service: str, operation: str, params: Mapping[str, Any], parse: Callable[[Wire], T]
+    ) -> _Success[T] | AwsError:
         at = datetime.now(UTC)
         begin = time.monotonic()
         self._sent.secrets = set()
@@ -554,8 +575,9 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
         connection: _Connection | None = None
         outcome: _Success[T] | AwsError
         try:
-            connection = self._connect(operation)
-            response = getattr(connection.clients[service], xform_name(operation))(**params)
+            with private():
+                connection = self._connect(operation)
+                response = getattr(connection.clients[service], xform_name(operation))(**params)
             request_id = _request_id(response)
             outcome = _Success(value=parse(response))
         except AwsError as error:
@@ -567,19 +589,26 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
                 service=IAM_PREFIXES[service],
                 secrets=self._secrets(connection, service, operation, params),
                 now=datetime.now(UTC),
+                correction=self._clock.signed_correction,
                 renewable=connection is not None and connection.renewable,
             )
             if connection is not None and outcome.code in EXPIRED_CODES:
                 self._retire(connection)
         failure = outcome if isinstance(outcome, AwsError) else None
-        self._calls.append(
-            CallRecord(
-                operation=operation,
-                at=at,
-                latency=time.monotonic() - begin,
-                error_code=failure.code if failure else None,
-                request_id=failure.request_id if failure else request_id,
-            )
+        record = CallRecord(
+            operation=operation,
+            at=at,
+            latency=time.monotonic() - begin,
+            error_code=failure.code if failure else None,
+            request_id=failure.request_id if failure else request_id,
+        )
+        self._calls.append(record)
+        _LOGGER.debug(
+            "%s: %s after %.3f s, request %s",
+            operation,
+            record.error_code or "done",
+            record.latency,
+            record.request_id,
         )
         return outcome
 
@@ -598,9 +627,7 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
                 self._retired.append(connection)
 
     def _new_connection(self, operation: str) -> _Connection:
-        session = create_session(self._settings, config=self._config)
-        session.events.register("before-send", self._remember_credentials)
-        session.events.register(f"before-parse.{SERVICE}", _require_object)
+        session = create_session(self._settings, config=self._config, clock=self._clock, prepare=self._prepare)
         clients = {
             service: session.client(  # type: ignore[call-overload]  # typed by literals, not by a variable
                 service, endpoint_url=self._settings.endpoint_url, config=self._config
@@ -616,7 +643,13 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
                 " Home Assistant 2026.8 and later bring a newer one; remove whatever holds back boto3 or botocore",
                 operation,
             )
-        return _Connection(clients=clients, renewable=isinstance(session.get_credentials(), RefreshableCredentials))
+        renewable = isinstance(session.get_credentials(), RefreshableCredentials | RenewableCredentials)
+        return _Connection(clients=clients, renewable=renewable)
+
+    def _prepare(self, session: boto3.Session) -> None:
+        session.events.register("before-send", self._remember_credentials)
+        session.events.register(f"before-parse.{SERVICE}", _require_object)
+        session.events.register(f"before-parse.{SERVICE}.CreateAccountAssociation", _accept_id)
 
     def _remember_credentials(self, request: AWSPreparedRequest, **_: Any) -> None:
         """Keep what this request was signed with: AWS's text about a bad signature repeats the headers."""
@@ -665,6 +698,14 @@ def _require_object(operation_model: OperationModel, response_dict: Mapping[str,
         raise ResponseParserError("the answer is not JSON") from None
     if not isinstance(body, dict):
         raise ResponseParserError("the answer is not a JSON object")
+
+
+def _accept_id(response_dict: Mapping[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Take the id of a new association from ``Id`` too: so AWS's documentation shows it, against its service model."""
+    if response_dict["status_code"] < 300:
+        body = json.loads(response_dict["body"])
+        if isinstance(body, dict) and "AccountAssociationId" not in body and "Id" in body:
+            customized_response_dict["AccountAssociationId"] = body["Id"]
 
 
 def _needed[T](from_wire: Callable[[Wire], T | None], response: Wire) -> T:

@@ -1,17 +1,19 @@
 """The few ways a call to AWS can fail, and the one table that sorts every failure into them."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 import re
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
+from .clock import http_date
+from .endpoints import EndpointError
+from .iot_credentials import CredentialProviderError
 from .redaction import redact_text
-from .session import EndpointError
 
 
 class AwsError(Exception):
@@ -208,6 +210,8 @@ EXCEPTIONS: tuple[tuple[type[Exception], type[AwsError]], ...] = (
     (botocore_errors.HTTPClientError, CannotConnectError),
     (botocore_errors.IncompleteReadError, CannotConnectError),
     (botocore_errors.MetadataRetrievalError, CannotConnectError),
+    (HTTPError, CannotConnectError),
+    (CredentialProviderError, InvalidCredentialsError),
     (botocore_errors.ConfigNotFound, InvalidCredentialsError),
     (botocore_errors.ConfigParseError, InvalidCredentialsError),
     (botocore_errors.CredentialRetrievalError, InvalidCredentialsError),
@@ -237,12 +241,13 @@ EXCEPTIONS: tuple[tuple[type[Exception], type[AwsError]], ...] = (
 CREDENTIAL_OPERATIONS: Mapping[str, str] = MappingProxyType(
     {
         "AssumeRole": "sts",
+        "AssumeRoleWithCertificate": "iot",
         "AssumeRoleWithWebIdentity": "sts",
         "CreateToken": "sso-oauth",
         "GetRoleCredentials": "sso",
     }
 )
-"""What botocore calls on its own to obtain credentials, with the IAM prefix of its service."""
+"""What is called on the way to obtain credentials, with the IAM prefix of its service."""
 
 EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _CLOCK_DEPENDENT = EXPIRED_CODES | {"InvalidSignatureException", "SignatureDoesNotMatch"}
@@ -261,16 +266,29 @@ def from_exception(
     service: str,
     secrets: Collection[str],
     now: datetime,
+    correction: float = 0.0,
     renewable: bool = False,
 ) -> AwsError:
     """Sort an exception of the SDK into this module's classes; never raises.
 
     ``service`` is the IAM prefix of the operation, ``secrets`` are the values to take out of the message, ``now`` is
-    this machine's time; with ``renewable`` the SDK replaces expired credentials itself, so nobody has to mend them.
+    this machine's time; ``correction`` are the seconds that the request's signature had been moved by; with
+    ``renewable`` expired credentials are replaced without the user, so nobody has to mend them.
     Raise the result outside of an ``except`` block: the original's text may hold a secret.
     """
+    named = getattr(error, "operation_name", "")
+    if (credential_service := CREDENTIAL_OPERATIONS.get(named)) is not None:
+        operation, service = named, credential_service
     if isinstance(error, botocore_errors.ClientError):
-        return _from_answer(error, operation=operation, service=service, secrets=secrets, now=now, renewable=renewable)
+        return _from_answer(
+            error,
+            operation=operation,
+            service=service,
+            secrets=secrets,
+            now=now,
+            correction=correction,
+            renewable=renewable,
+        )
     return _class_of(error)(
         _shown(str(error), secrets),
         code=type(error).__name__,
@@ -296,6 +314,7 @@ def _from_answer(
     service: str,
     secrets: Collection[str],
     now: datetime,
+    correction: float,
     renewable: bool,
 ) -> AwsError:
     answer: Mapping[str, Any] = error.response
@@ -304,13 +323,11 @@ def _from_answer(
     metadata = answer.get("ResponseMetadata", {})
     headers: Mapping[str, str] = metadata.get("HTTPHeaders", {})
     status = metadata.get("HTTPStatusCode")
-    if error.operation_name in CREDENTIAL_OPERATIONS:
-        operation, service = error.operation_name, CREDENTIAL_OPERATIONS[error.operation_name]
 
     kind = CODES.get(code) or STATUSES.get(status, ServiceError)
     skew = _clock_skew(headers, text, now)
     if code in _CLOCK_DEPENDENT and (
-        _SKEW_TEXT.search(text) or (skew is not None and abs(skew) > _SKEW_THAT_AWS_ALLOWS.total_seconds())
+        _SKEW_TEXT.search(text) or (skew is not None and abs(skew - correction) > _SKEW_THAT_AWS_ALLOWS.total_seconds())
     ):
         kind = ClockSkewError
     elif operation in CREDENTIAL_OPERATIONS and issubclass(
@@ -340,17 +357,9 @@ def _shown(text: str, secrets: Collection[str]) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _clock_skew(headers: Mapping[str, str], text: str, now: datetime) -> float | None:
     """Seconds that AWS's clock is ahead of ours: from the answer's date, else from AWS's text."""
-    if (theirs := _http_date(headers.get("date", ""))) is None:
+    if (theirs := http_date(headers.get("date", ""))) is None:
         if (found := _AWS_TIME_IN_TEXT.search(text)) is None:
             return None
         theirs = datetime.strptime(found[1], "%Y%m%dT%H%M%S%z")
@@ -362,6 +371,6 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isdecimal() and len(value) <= _LONGEST_RETRY_AFTER_DIGITS:
         return float(value)
-    if (moment := _http_date(value)) is None:
+    if (moment := http_date(value)) is None:
         return None
     return max(0.0, (moment - now).total_seconds())

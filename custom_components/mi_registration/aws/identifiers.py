@@ -19,6 +19,10 @@ SERIAL_NUMBER = re.compile(r"[A-Za-z0-9-_ ]{1,128}")
 AUTHENTICATION_MATERIAL = re.compile(r'[0-9A-Za-z!#$%&()*\+\-;<=>?@^_`{|}~\/: {},\\"]{1,512}')
 INSTALL_CODE = re.compile(r"[0-9A-Za-z_\-\+=\/:; ]{1,64}")
 
+# Those of AWS IoT Core, for its credential provider.
+ROLE_ALIAS = re.compile(r"[\w=,@-]{1,128}", re.ASCII)
+THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+
 _ASSOCIATION = {"AccountAssociationId": ACCOUNT_ASSOCIATION_ID}
 _DISCOVERY_BY_IDENTIFIER = {"Identifier": DEVICE_DISCOVERY_ID}
 _THING_BY_IDENTIFIER = {"Identifier": MANAGED_THING_ID}

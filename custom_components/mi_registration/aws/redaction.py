@@ -16,7 +16,11 @@ REDACTED = "**REDACTED**"
 CREDENTIAL_NAMES = frozenset(
     {
         "access_key_id",
+        "authorization_url",
+        "ca_certificate",
+        "certificate",
         "external_id",
+        "private_key",
         "secret_access_key",
         "session_token",
         "AccessKeyId",
@@ -25,7 +29,7 @@ CREDENTIAL_NAMES = frozenset(
         "SessionToken",
     }
 )
-"""Members and settings that hold credentials; STS's service model marks only some of them."""
+"""Members and settings that hold credentials or links; STS's service model marks only some of them."""
 
 _SHORTEST_WITHOUT_BOUNDARY = 4
 

@@ -1,25 +1,35 @@
-"""Where an AWS session's credentials come from: an access key or boto3's own chain, and a role assumed with them."""
+"""Where credentials come from: an access key, a device certificate or boto3's own chain, and a role assumed by them."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any, Self, override
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    Credentials,
-    DeferredRefreshableCredentials,
-)
-from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, ParamValidationError
+from botocore.credentials import CredentialResolver
+from botocore.exceptions import CredentialRetrievalError, ParamValidationError
 import botocore.session
 
-from .redaction import redact_text
+from .clock import Clock
+from .credentials import RenewableCredentialsProvider, TemporaryCredentials
+from .endpoints import EndpointError, InsecureEndpointError, check_endpoint, is_insecure_endpoint
+from .iot_credentials import IotCertificate, fetch_credentials
+
+__all__ = [
+    "AccessKey",
+    "AssumeRole",
+    "ConnectionSettings",
+    "DefaultChain",
+    "EndpointError",
+    "InsecureEndpointError",
+    "IotCertificate",
+    "check_endpoint",
+    "client_config",
+    "create_session",
+    "is_insecure_endpoint",
+]
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection."""
@@ -27,50 +37,7 @@ READ_TIMEOUT = 15
 """Seconds to wait for the next bytes of an answer."""
 ROLE_SESSION_NAME = "mi_registration"
 """How CloudTrail names what is done with an assumed role."""
-
-
-class EndpointError(ValueError):
-    """An endpoint URL can't be used: it has no ``http`` or ``https`` scheme, no host, or a port that is none."""
-
-
-class InsecureEndpointError(EndpointError):
-    """An endpoint URL would send signed requests unencrypted to another machine."""
-
-
-def check_endpoint(url: str) -> None:
-    """Raise :class:`EndpointError` if requests must not be sent to ``url``.
-
-    Plain ``http`` is for loopback hosts only.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError as error:
-        raise EndpointError(f"not a URL: {error}") from error
-    if parts.scheme not in {"http", "https"} or not host:
-        raise EndpointError("the endpoint URL needs http:// or https:// and a host")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise InsecureEndpointError("plain http is for loopback hosts only")
-
-
-def is_insecure_endpoint(url: str) -> bool:
-    """Whether ``url`` is plain ``http`` to another machine.
-
-    Raises :class:`EndpointError` if it is no endpoint at all.
-    """
-    try:
-        check_endpoint(url)
-    except InsecureEndpointError:
-        return True
-    return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+_ASSUME_ROLE = "assume-role"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +68,7 @@ class ConnectionSettings:
     """How to reach one account in one Region. ``endpoint_url`` stands in for every AWS service that is called."""
 
     region: str
-    credentials: AccessKey | DefaultChain
+    credentials: AccessKey | DefaultChain | IotCertificate
     assume_role: AssumeRole | None = None
     endpoint_url: str | None = None
 
@@ -111,7 +78,7 @@ class ConnectionSettings:
 
         Raises ``KeyError`` for what is required and missing, ``ValueError`` for an unknown ``auth_method``.
         """
-        credentials: AccessKey | DefaultChain
+        credentials: AccessKey | DefaultChain | IotCertificate
         match data["auth_method"]:
             case "access_key":
                 credentials = AccessKey(
@@ -119,6 +86,15 @@ class ConnectionSettings:
                 )
             case "default_chain":
                 credentials = DefaultChain(profile_name=data.get("profile_name") or None)
+            case "iot_certificate":
+                credentials = IotCertificate(
+                    credential_endpoint=data["credential_endpoint"],
+                    role_alias=data["role_alias"],
+                    thing_name=data["thing_name"],
+                    certificate=data["certificate"],
+                    private_key=data["private_key"],
+                    ca_certificate=data.get("ca_certificate") or None,
+                )
             case other:
                 raise ValueError(f"unknown auth_method {other!r}")
         role_arn = data.get("role_arn")
@@ -135,8 +111,11 @@ class ConnectionSettings:
     def secrets(self) -> frozenset[str]:
         """The values that must not appear in any text."""
         values: set[str] = set()
-        if isinstance(self.credentials, AccessKey):
-            values |= {self.credentials.access_key_id, self.credentials.secret_access_key}
+        match self.credentials:
+            case AccessKey(access_key_id=access_key_id, secret_access_key=secret_access_key):
+                values |= {access_key_id, secret_access_key}
+            case IotCertificate(private_key=private_key):
+                values.add(private_key)
         if self.assume_role is not None and self.assume_role.external_id is not None:
             values.add(self.assume_role.external_id)
         return frozenset(values)
@@ -158,81 +137,66 @@ def client_config(*, user_agent_extra: str, max_connections: int) -> Config:
     )
 
 
-def create_session(settings: ConnectionSettings, *, config: Config) -> boto3.Session:
+def create_session(
+    settings: ConnectionSettings, *, config: Config, clock: Clock, prepare: Callable[[boto3.Session], None]
+) -> boto3.Session:
     """Return a session with these credentials. Blocks: it reads files and may ask a metadata service.
 
-    A role is assumed with the first request that is signed and renewed ten to fifteen minutes before its credentials
-    expire. Raises what boto3 and botocore raise, and :class:`EndpointError`.
+    Temporary credentials are obtained with the first request that is signed, and renewed before they expire by
+    ``clock``, which also corrects the time of all signatures. ``prepare`` gets every session before it is used. Raises
+    what boto3 and botocore raise, and :class:`.endpoints.EndpointError`.
     """
     if settings.endpoint_url is not None:
         check_endpoint(settings.endpoint_url)
-    credentials = settings.credentials
-    if isinstance(credentials, AccessKey):
-        session = boto3.Session(
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            region_name=settings.region,
-        )
-    else:
-        session = boto3.Session(profile_name=credentials.profile_name, region_name=settings.region)
+
+    def prepared(session: boto3.Session) -> boto3.Session:
+        clock.attach(session.events)
+        prepare(session)
+        return session
+
+    def renewing(renew: Callable[[], TemporaryCredentials], method: str) -> boto3.Session:
+        core = botocore.session.Session()
+        provider = RenewableCredentialsProvider(renew, method=method, clock=clock)
+        core.register_component("credential_provider", CredentialResolver(providers=[provider]))
+        return prepared(boto3.Session(botocore_session=core, region_name=settings.region))
+
+    match settings.credentials:
+        case AccessKey(access_key_id=access_key_id, secret_access_key=secret_access_key):
+            session = prepared(
+                boto3.Session(
+                    aws_access_key_id=access_key_id,
+                    aws_secret_access_key=secret_access_key,
+                    region_name=settings.region,
+                )
+            )
+        case DefaultChain(profile_name=profile_name):
+            session = prepared(boto3.Session(profile_name=profile_name, region_name=settings.region))
+        case certificate:
+            fetch = partial(
+                fetch_credentials,
+                certificate,
+                clock=clock,
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+            )
+            session = renewing(fetch, "iot-certificate")
     if settings.assume_role is None:
         return session
-    provider = _AssumedRoleProvider(session, settings, settings.assume_role, config)
-    core = botocore.session.Session()
-    core.register_component("credential_provider", CredentialResolver(providers=[provider]))
-    return boto3.Session(botocore_session=core, region_name=settings.region)
+    return renewing(partial(_assume, session, settings.assume_role, settings.endpoint_url, config), _ASSUME_ROLE)
 
 
-class _AssumedRoleProvider(CredentialProvider):
-    """Gives a botocore session the credentials of a role, renewed before they expire."""
-
-    METHOD = "assume-role"
-    CANONICAL_NAME = "custom-assume-role"
-
-    def __init__(self, source: boto3.Session, settings: ConnectionSettings, role: AssumeRole, config: Config) -> None:
-        super().__init__()
-        self._source = source
-        self._settings = settings
-        self._role = role
-        self._config = config
-
-    @override
-    def load(self) -> Credentials:
-        return DeferredRefreshableCredentials(refresh_using=self._assume, method=self.METHOD)
-
-    def _assume(self) -> dict[str, Any]:
-        source = self._source.get_credentials()
-        if source is None:
-            raise NoCredentialsError
-        extra_args = {"RoleSessionName": ROLE_SESSION_NAME}
-        if self._role.external_id is not None:
-            extra_args["ExternalId"] = self._role.external_id
-        with ExitStack() as opened:
-
-            def create_client(service: str, **credentials: str | None) -> Any:
-                client = self._source.client(
-                    service,  # type: ignore[call-overload]  # the fetcher asks for "sts" only
-                    endpoint_url=self._settings.endpoint_url,
-                    config=self._config,
-                    **credentials,
-                )
-                return opened.enter_context(closing(client))
-
-            fetcher = AssumeRoleCredentialFetcher(
-                client_creator=create_client,
-                source_credentials=source,
-                role_arn=self._role.role_arn,
-                extra_args=extra_args,
-            )
-            try:
-                return fetcher.fetch_credentials()
-            except ParamValidationError as error:
-                # It is the role or the external id that is malformed, not the request which needs the credentials.
-                raise CredentialRetrievalError(provider=self.METHOD, error_msg=str(error)) from None
-            except ClientError as error:
-                # botocore logs this as a warning.
-                source_token = source.get_frozen_credentials().token
-                secrets = self._settings.secrets | ({source_token} if source_token else set())
-                answer = error.response
-                answer["Error"]["Message"] = redact_text(answer["Error"]["Message"], secrets)
-                raise ClientError(answer, error.operation_name) from None
+def _assume(source: boto3.Session, role: AssumeRole, endpoint_url: str | None, config: Config) -> TemporaryCredentials:
+    external_id: dict[str, Any] = {} if role.external_id is None else {"ExternalId": role.external_id}
+    with closing(source.client("sts", endpoint_url=endpoint_url, config=config)) as client:
+        try:
+            answer = client.assume_role(RoleArn=role.role_arn, RoleSessionName=ROLE_SESSION_NAME, **external_id)
+        except ParamValidationError as error:
+            # It is the role or the external id that is malformed, not the request which needs the credentials.
+            raise CredentialRetrievalError(provider=_ASSUME_ROLE, error_msg=str(error)) from None
+    given = answer["Credentials"]
+    return TemporaryCredentials(
+        access_key_id=given["AccessKeyId"],
+        secret_access_key=given["SecretAccessKey"],
+        session_token=given["SessionToken"],
+        expires=given["Expiration"],
+    )

@@ -1,0 +1,48 @@
+"""Measures the integration beside what else there is: `scripts/bench`."""
+
+import argparse
+from pathlib import Path
+import sys
+
+from .report import headline, report, write
+from .scenarios import QUICK, Sizes, Way, measure_poll, measure_registration, measure_set_up
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="each once instead of three times, with smaller peers")
+    parser.add_argument("--write", action="store_true", help="put the figures into bench/README.md")
+    parser.add_argument("--aws-cli", type=Path, help="the AWS CLI's program; without it the CLI is left out")
+    return parser
+
+
+def _registrations(sizes: Sizes, aws_cli: Path | None) -> list[Way]:
+    ways = [
+        measure_registration("register", "register", sizes.pairs, sizes.repeats),
+        measure_registration("onboard (create and register)", "onboard", sizes.pairs, sizes.repeats),
+        measure_registration("boto3, loop", "loop", sizes.peer_pairs, sizes.repeats),
+        measure_registration("boto3, 10 threads", "threads", sizes.peer_pairs, sizes.repeats),
+    ]
+    if aws_cli is not None:
+        program = str(aws_cli.resolve())
+        ways.append(measure_registration("AWS CLI", "command_line", sizes.cli_pairs, sizes.repeats, program=program))
+    return ways
+
+
+def main() -> int:
+    """Measure everything and print it; the last line has the figures that matter most."""
+    arguments = _parser().parse_args()
+    sizes = QUICK if arguments.quick else Sizes()
+    ways = _registrations(sizes, arguments.aws_cli)
+    poll = measure_poll(sizes.poll_things, sizes.polls, sizes.repeats)
+    set_up = measure_set_up(sizes.set_up_things, sizes.repeats)
+    text = report(ways, poll, set_up)
+    if arguments.write:
+        write(text)
+    print(text)
+    print(headline(ways, poll, set_up))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

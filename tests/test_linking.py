@@ -1,0 +1,305 @@
+"""Authorizations that expire: what shows, what waits, and how everything goes on by itself."""
+
+import asyncio
+import json
+import logging
+
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.mi_registration import linking
+from custom_components.mi_registration.aws.models import AssociationState
+from custom_components.mi_registration.const import DOMAIN
+from custom_components.mi_registration.diagnostics import async_get_config_entry_diagnostics
+from emulator import Emulator, World
+
+from .common import (
+    ACME,
+    LIGHT,
+    LIST_ASSOCIATIONS,
+    NORTHWIND,
+    PUT,
+    REGISTER,
+    act,
+    coordinator_of,
+    data_of,
+    item,
+    key_of,
+    loaded,
+    poll,
+    press,
+    state,
+)
+from .engine_common import follow_activity, make_quick, make_retries_quick, ready, reload, settle
+from .repair_common import issues, make_looks_quick, until
+
+REFRESH = "refresh_account_association"
+START_REFRESH = "StartAccountAssociationRefresh"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_quick(monkeypatch)
+    make_looks_quick(monkeypatch)
+
+
+@pytest.mark.parametrize("bad_state", ["REFRESH_TOKEN_EXPIRED", "ASSOCIATION_FAILED"])
+async def test_expired_and_fixed_elsewhere(
+    hass: HomeAssistant, emulator: Emulator, world: World, bad_state: str
+) -> None:
+    """Everything shows it at the next synchronisation, and stops showing it when it was mended in the console."""
+    entry = await ready(hass, emulator, world)
+    acme, northwind = world.association_id(ACME), world.association_id(NORTHWIND)
+    fired, of_other = follow_activity(hass, acme), follow_activity(hass, northwind)
+    assert issues(hass) == set()
+
+    world.set_association_state(acme, bad_state, "the vendor said no")
+    assert await poll(hass, entry)
+    assert state(hass, "sensor", acme, "state") == bad_state.lower()
+    assert state(hass, "binary_sensor", acme, "authorization_problem") == "on"
+    assert state(hass, "binary_sensor", northwind, "authorization_problem") == "off"
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    assert [(kind, attributes["state"]) for kind, attributes in fired] == [("authorization_expired", bad_state.lower())]
+
+    world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
+    assert await poll(hass, entry)
+    assert state(hass, "binary_sensor", acme, "authorization_problem") == "off"
+    assert issues(hass) == set()
+    assert [kind for kind, _ in fired] == ["authorization_expired", "authorization_restored"]
+    assert of_other == []
+    assert world.count(START_REFRESH) == 0
+
+
+async def test_expired_is_announced_once(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Neither the next poll nor a restart says it again, and the repair is there after it."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    fired = follow_activity(hass, acme)
+    assert await poll(hass, entry)
+    await reload(hass, entry)
+    assert fired == []
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+
+
+async def test_one_state_of_trouble_to_another(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A failed renewal is the same trouble: no second event, but the repair says the new reason."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    fired = follow_activity(hass, acme)
+    world.set_association_state(acme, "ASSOCIATION_FAILED", "refused by the vendor")
+    assert await poll(hass, entry)
+    assert fired == []
+    found = ir.async_get(hass).async_get_issue(DOMAIN, f"authorization_expired_{acme}")
+    assert found is not None
+    assert found.translation_placeholders is not None
+    assert found.translation_placeholders["reason"] == "refused by the vendor"
+
+
+async def test_nothing_is_sent_without_authorization(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A new wish is refused with the remedy, before any request."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    with pytest.raises(HomeAssistantError) as caught:
+        await act(hass, REGISTER, managed_thing_id=world.thing_id(LIGHT), account_association_id=acme)
+    assert key_of(caught) == "authorization_expired"
+    assert ACME in str(caught.value)
+    assert world.count(PUT) == 0
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_queue_waits_and_resumes(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch, *, is_restarted: bool
+) -> None:
+    """What was asked for in an outage waits while the authorization is gone, and is done when it is back."""
+    entry = await ready(hass, emulator, world)
+    light, acme = world.thing_id(LIGHT), world.association_id(ACME)
+    world.offline()
+    assert item(await act(hass, REGISTER, managed_thing_id=light, account_association_id=acme))["status"] == "queued"
+    world.offline(False)
+    world.expire_authorization(acme)
+    make_retries_quick(monkeypatch)
+    if is_restarted:
+        await reload(hass, entry)
+    else:
+        assert await poll(hass, entry)
+    await data_of(entry).registrar._async_retry(None)
+    await settle(hass)
+    assert world.count(PUT) == 0
+    assert data_of(entry).registrar.pending_count == 1
+    assert state(hass, "sensor", light, "registration") == "queued"
+
+    url = (await act(hass, REFRESH, account_association_id=acme))["authorization_url"]
+    assert url
+    world.authorize(acme)
+    await until(lambda: (light, acme) in world.registrations)
+    await settle(hass)
+    assert world.count(PUT) == 1
+    assert data_of(entry).registrar.pending_count == 0
+    assert state(hass, "sensor", light, "registration") == "associated"
+
+
+async def test_refresh_action(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """The link is in the answer and nowhere else: no log, state, event, repair or diagnostics file has it."""
+    caplog.set_level(logging.DEBUG)
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    events: list[str] = []
+
+    @callback
+    def _note(event: Event) -> None:
+        events.append(repr(event.as_dict()))
+
+    hass.bus.async_listen(MATCH_ALL, _note)
+    answer = await act(hass, REFRESH, account_association_id=acme)
+    assert answer["account_association_id"] == acme
+    url = answer["authorization_url"]
+    token = url.partition("state=")[2]
+    assert len(token) > 20
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    places = {
+        "log": caplog.text,
+        "events": "\n".join(events),
+        "states": "\n".join(repr(shown.as_dict()) for shown in hass.states.async_all()),
+        "repairs": repr(ir.async_get(hass).issues),
+        "diagnostics": json.dumps(diagnostics, default=str),
+        "entry": repr(entry.as_dict()),
+    }
+    assert [place for place, text in places.items() if token in text] == []
+    assert START_REFRESH in places["diagnostics"]
+    world.authorize(acme)
+    await settle(hass)
+    await until(lambda: not issues(hass))
+    assert token not in caplog.text
+
+
+async def test_refresh_action_without_answer(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Who doesn't ask for the link gets none, and the renewal is watched all the same."""
+    await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    assert await act(hass, REFRESH, account_association_id=acme, return_response=False) is None
+    assert world.associations[acme]["AssociationState"] == "ASSOCIATION_IN_PROGRESS"
+
+
+async def test_refresh_action_fails(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The error names the action that a policy must allow; the next try works."""
+    await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.deny("iotmanagedintegrations:StartAccountAssociationRefresh")
+    with pytest.raises(HomeAssistantError) as caught:
+        await act(hass, REFRESH, account_association_id=acme)
+    assert key_of(caught) == "access_denied"
+    assert "iotmanagedintegrations:StartAccountAssociationRefresh" in str(caught.value)
+    world.allow("iotmanagedintegrations:StartAccountAssociationRefresh")
+    assert (await act(hass, REFRESH, account_association_id=acme))["authorization_url"]
+
+
+async def test_button_raises_the_repair(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A button can't show a link, so it shows the repair, which goes when the user has authorized again."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await press(hass, acme, "refresh_authorization")
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    assert world.count(START_REFRESH) == 0
+    assert await poll(hass, entry)
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    await act(hass, REFRESH, account_association_id=acme)
+    world.authorize(acme)
+    await until(lambda: not issues(hass))
+    assert state(hass, "sensor", acme, "state") == "association_succeeded"
+
+
+async def test_denied_by_the_user(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The trouble stays, with the vendor's reason."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    await act(hass, REFRESH, account_association_id=acme)
+    waiting = data_of(entry).linking.async_wait(acme)
+    world.authorize(acme, allow=False)
+    found = await waiting
+    assert found is not None
+    assert found.state is AssociationState.ASSOCIATION_FAILED
+    assert found.error_message
+    await settle(hass)
+    assert state(hass, "binary_sensor", acme, "authorization_problem") == "on"
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+
+
+async def test_watch_goes_on_through_an_outage(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The user authorizes at the vendor, whose line is another one."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, REFRESH, account_association_id=acme)
+    waiting = asyncio.ensure_future(data_of(entry).linking.async_wait(acme))
+    world.drop(LIST_ASSOCIATIONS, times=2)
+    world.authorize(acme)
+    found = await waiting
+    assert found is not None
+    assert found.state is AssociationState.ASSOCIATION_SUCCEEDED
+
+
+async def test_one_watch_for_one_association(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Asking twice makes a new link, but looks no more often."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    links = {(await act(hass, REFRESH, account_association_id=acme))["authorization_url"] for _ in range(2)}
+    assert len(links) == 2
+    follower = data_of(entry).linking
+    assert follower.async_follow(acme) is follower.async_follow(acme)
+    world.authorize(acme)
+    assert await follower.async_wait(acme) is not None
+
+
+async def test_watch_ends_in_time(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is waited for forever; a poll takes over."""
+    monkeypatch.setattr(linking, "AUTHORIZE_SECONDS", 0.05)
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, REFRESH, account_association_id=acme)
+    assert await data_of(entry).linking.async_wait(acme) is None
+    world.authorize(acme)
+    assert await poll(hass, entry)
+    assert state(hass, "sensor", acme, "state") == "association_succeeded"
+
+
+async def test_association_that_is_deleted_meanwhile(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The watch ends, and the repair says what happened."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, REFRESH, account_association_id=acme)
+    world.remove_association(acme)
+    assert await data_of(entry).linking.async_wait(acme) is None
+    await settle(hass)
+    assert issues(hass) == {f"association_deleted_{acme}"}
+
+
+async def test_unload_ends_the_watch(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Nothing asks AWS for an account that is not loaded."""
+    entry = await loaded(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, REFRESH, account_association_id=acme)
+    task = data_of(entry).linking.async_follow(acme)
+    assert coordinator_of(entry).last_update_success
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert task.cancelled()
