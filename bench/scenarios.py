@@ -29,7 +29,7 @@ class Sizes:
     repeats: int = 3
 
 
-QUICK = Sizes(peer_pairs=100, cli_pairs=5, repeats=1)
+QUICK = Sizes(peer_pairs=100, cli_pairs=5, polls=1, repeats=1)
 
 
 @dataclass(slots=True, kw_only=True)

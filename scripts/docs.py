@@ -30,34 +30,37 @@ GROUPS: Mapping[Group, tuple[str, str]] = {
 }
 
 
+BEFORE = """\
+<!-- Written by scripts/docs; edit custom_components/mi_registration/aws/permissions.py instead. -->
+
+# IAM policies
+
+The least that the credentials need, by what you want to do. Attach *Read only* and, beside it, what else you use; replace
+`ACCOUNT` by the 12 digits of your AWS account, and the `*` between two colons by your Region if you like. In China or
+GovCloud the ARNs begin with `arn:aws-cn` or `arn:aws-us-gov`.
+
+An action that is missing takes away only what needs it: a repair names it, with the statement to add.
+"""
+AFTER = """\
+## Beside these
+
+- `sts:GetCallerIdentity`, by which the account is recognised, needs no permission.
+- To assume a role, the credentials need `sts:AssumeRole` on it, and the role needs the policies above.
+- `secretsmanager:GetSecretValue` is what AWS itself uses, with your rights, to make an authorization link; limit it to
+  the secret of your connector destinations. A secret with a KMS key of your own also needs `kms:Decrypt` on that key.
+"""
+
+
 def _block(*groups: Group) -> str:
     return f"```json\n{json.dumps(policy(groups), indent=2)}\n```\n"
 
 
 def policy_page(_before: str) -> str:
     """Return the page of the IAM policies."""
-    parts = [
-        "<!-- Written by scripts/docs; edit custom_components/mi_registration/aws/permissions.py instead. -->\n",
-        "# IAM policies\n",
-        (
-            "The least that the credentials need, by what you want to do. Attach *Read only* and, beside it, what else you"
-            " use; replace `ACCOUNT`\nby the 12 digits of your AWS account, and the `*` between two colons by your Region"
-            " if you like. In China or GovCloud the ARNs begin with `arn:aws-cn` or `arn:aws-us-gov`.\n"
-        ),
-        "An action that is missing takes away only what needs it: a repair names it, with the statement to add.\n",
-    ]
+    parts = [BEFORE]
     for group, (title, purpose) in GROUPS.items():
         parts += [f"## {title}\n", f"{purpose}\n", _block(group)]
-    parts += [
-        "## Beside these\n",
-        (
-            "- `sts:GetCallerIdentity`, by which the account is recognised, needs no permission.\n"
-            "- To assume a role, the credentials need `sts:AssumeRole` on it, and the role needs the policies above.\n"
-            "- `secretsmanager:GetSecretValue` is what AWS itself uses, with your rights, to make an authorization link;"
-            " limit it to the secret of\n  your connector destinations. A secret with a KMS key of your own also needs"
-            " `kms:Decrypt` on that key.\n"
-        ),
-    ]
+    parts.append(AFTER)
     return "\n".join(parts)
 
 

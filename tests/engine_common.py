@@ -108,7 +108,7 @@ def params_of(world: World, operation: str) -> list[dict[str, Any]]:
     return [dict(request.params) for request in world.requests if request.operation == operation]
 
 
-def assert_nothing_twice(world: World, is_registered_before: Callable[[tuple[str, str]], bool] | None = None) -> None:
+def assert_nothing_twice(world: World) -> None:
     """Fail if a pair was sent again after AWS had accepted it."""
     accepted: set[tuple[str, str]] = set()
     for request in world.requests:

@@ -1,5 +1,6 @@
 """Discovery jobs: started, followed, shown, remembered."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -212,14 +213,14 @@ async def test_running(hass: HomeAssistant, emulator: Emulator, world: World, mo
     pauses: list[float] = []
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    real_sleep = device_discovery.asyncio.sleep
+    real_sleep = asyncio.sleep
 
     async def _sleep(seconds: float) -> None:
         pauses.append(seconds)
         await real_sleep(0)
 
     monkeypatch.setattr(device_discovery, "FOLLOW_PAUSES", (3.0, 30.0))
-    monkeypatch.setattr(device_discovery.asyncio, "sleep", _sleep)
+    monkeypatch.setattr(asyncio, "sleep", _sleep)
     world.plan_discovery(duration=70)
     answer = await act(hass, START_DISCOVERY, discovery_type="cloud", account_association_id=acme, wait=False)
     assert answer["status"] == "running"

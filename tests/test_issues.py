@@ -2,12 +2,12 @@
 
 import json
 
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 
 from .common import (
     ACME,

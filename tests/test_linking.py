@@ -4,10 +4,6 @@ import asyncio
 import json
 import logging
 
-from homeassistant.const import MATCH_ALL
-from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -16,6 +12,10 @@ from custom_components.mi_registration.aws.models import AssociationState
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.diagnostics import async_get_config_entry_diagnostics
 from emulator import Emulator, World
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 
 from .common import (
     ACME,

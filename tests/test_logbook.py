@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from homeassistant.components.logbook import DOMAIN as LOGBOOK
-from homeassistant.core import Event, HomeAssistant
 import pytest
 
 from custom_components.mi_registration import logbook
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.coordinator import EVENT_ACTIVITY, Activity
 from emulator import Emulator, World
+from homeassistant.components.logbook import DOMAIN as LOGBOOK
+from homeassistant.core import Event, HomeAssistant
 
 from .common import ACME, LIGHT, REGISTER, act, poll
 from .engine_common import START_DISCOVERY, make_quick, ready, settle

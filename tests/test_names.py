@@ -10,13 +10,9 @@ from emulator.validation import compile_pattern
 DIGEST = "0123456789abcdef" * 4
 
 
-NAME = (
-    get_session()
-    .get_service_model("iot-managed-integrations")
-    .operation_model("CreateManagedThing")
-    .input_shape.members["Name"]
-    .metadata
-)
+CREATE = get_session().get_service_model("iot-managed-integrations").operation_model("CreateManagedThing").input_shape
+assert CREATE is not None
+NAME = CREATE.members["Name"].metadata
 """What AWS's service model says of a managed thing's name."""
 
 

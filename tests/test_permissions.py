@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 import sys
 
-from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration.aws.client import OPERATIONS
 from custom_components.mi_registration.aws.permissions import TABLE, Group, policy, statement
 from emulator import Emulator, World
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from scripts import docs
 
 from .common import (

@@ -7,13 +7,10 @@ import logging
 from typing import Any
 
 import boto3
-from homeassistant.const import EVENT_CALL_SERVICE, MATCH_ALL
-from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.mi_registration import linking
 from custom_components.mi_registration.aws import client
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.coordinator import EVENT_ACTIVITY
@@ -22,6 +19,10 @@ from custom_components.mi_registration.diagnostics import (
     async_get_device_diagnostics,
 )
 from emulator import Emulator, World
+from homeassistant.const import EVENT_CALL_SERVICE, MATCH_ALL
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .common import (
     LIST_ASSOCIATIONS,
@@ -81,6 +82,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     make_quick(monkeypatch)
     make_looks_quick(monkeypatch)
     make_retries_quick(monkeypatch)
+    monkeypatch.setattr(linking, "AUTHORIZE_SECONDS", 0.2)
 
 
 def at_debug(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,7 +100,7 @@ class Home:
         world.set_switches(discovery_duration=0.0, hub_activation_delay=0.0)
         destination = world.add_connector_destination("Vendor")
         self.association = world.add_association(name="Vendor", connector_destination_id=destination)
-        members = {
+        members: dict[str, Any] = {
             name: CANARIES[name]
             for name in (
                 "Brand",
@@ -178,7 +180,7 @@ class Watch:
 
     def look(self) -> None:
         """Note the repairs that are shown just now."""
-        self.texts["repairs"].append(repr([row for row in ir.async_get(self._hass).issues.values()]))
+        self.texts["repairs"].append(repr(list(ir.async_get(self._hass).issues.values())))
 
     async def read(self, entry: MockConfigEntry) -> None:
         """Note states and diagnostics as they are now."""
@@ -206,29 +208,43 @@ class Watch:
         }
 
 
+OPERATIONS = (LIST_THINGS, LIST_ASSOCIATIONS, LIST_REGISTRATIONS, START, LIST_FOUND, CREATE, PUT)
+
+
+def break_service(world: World, fault: str | None) -> None:
+    """Let the next calls fail in one way."""
+    match fault:
+        case "deny":
+            for operation in OPERATIONS:
+                world.deny(f"iotmanagedintegrations:{operation}")
+        case "refuse":
+            # AWS's texts repeat what was sent.
+            text = f"Bad value {CANARIES['FoundBrand']}, {CANARIES['Owner']}"
+            for operation in OPERATIONS:
+                world.refuse(operation, "ValidationException", message=text if operation == CREATE else "no")
+        case "garble":
+            world.garble(LIST_THINGS, "html")
+            world.garble(LIST_FOUND, "truncated")
+        case "drop":
+            world.drop(times=2)
+
+
+def mend_service(world: World) -> None:
+    """Take back what is left of the faults."""
+    for operation in OPERATIONS:
+        world.allow(f"iotmanagedintegrations:{operation}")
+    world.faults.refusals.clear()
+    world.faults.garblings.clear()
+    world.faults.drops.clear()
+
+
 async def exercise(hass: HomeAssistant, home: Home, entry: MockConfigEntry, watch: Watch) -> None:
     """Do everything that has to do with something secret, well and with faults."""
     world, association = home.world, home.association
     await look_back(hass)
     await settle(hass)
-    for fault in (None, "deny", "refuse", "garble", "drop"):
-        operations = (LIST_THINGS, LIST_ASSOCIATIONS, LIST_REGISTRATIONS, START, LIST_FOUND, CREATE, PUT)
-        match fault:
-            case "deny":
-                for operation in operations:
-                    world.deny(f"iotmanagedintegrations:{operation}")
-            case "refuse":
-                # AWS's texts repeat what was sent.
-                for operation in operations:
-                    text = f"Bad value {CANARIES['HubMaterial']}, {CANARIES['InstallCode']}, {CANARIES['Owner']}"
-                    world.refuse(operation, "ValidationException", message=text if operation == CREATE else "no")
-            case "garble":
-                world.garble(LIST_THINGS, "html")
-                world.garble(LIST_FOUND, "truncated")
-            case "drop":
-                world.drop(times=2)
-            case None:
-                pass
+    for fault in ("refuse", "deny", "garble", "drop", None):
+        break_service(world, fault)
         await poll(hass, entry)
         for fields in (
             {"discovery_type": "cloud", "account_association_id": association},
@@ -259,11 +275,7 @@ async def exercise(hass: HomeAssistant, home: Home, entry: MockConfigEntry, watc
         await settle(hass)
         home.note_sessions()
         await watch.read(entry)
-        for operation in operations:
-            world.allow(f"iotmanagedintegrations:{operation}")
-        world.faults.refusals.clear()
-        world.faults.garblings.clear()
-        world.faults.drops.clear()
+        mend_service(world)
     world.expire_authorization(association)
     await poll(hass, entry)
     await watch.read(entry)
@@ -313,6 +325,9 @@ async def test_no_canary_anywhere(
     assert watch.texts["errors"]
     assert any("Lamp" in text for text in watch.texts["states"])
     assert "RegisterAccountAssociation" in caplog.text
+    refused = {request.operation for request in empty_world.requests if request.error_code == "ValidationException"}
+    assert {START, CREATE, PUT} <= refused
+    assert any("Bad value **REDACTED**" in text for text in (*watch.texts["errors"], *watch.texts["events"]))
     assert watch.leaks(home.secrets) == set()
     assert await hass.config_entries.async_unload(entry.entry_id)
     ours = {key: json.dumps(value, default=str) for key, value in hass_storage.items() if key.startswith(DOMAIN)}

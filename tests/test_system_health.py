@@ -3,13 +3,13 @@
 import asyncio
 
 import botocore
-from homeassistant.core import HomeAssistant
-from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import get_system_health_info
 
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 
 from .common import ACME, LIGHT, REGISTER, act, data_of, loaded
 from .engine_common import make_quick

@@ -11,6 +11,7 @@ import boto3
 import botocore
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 
@@ -23,17 +24,24 @@ from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: MiRegistrationConfigEntry) -> dict[str, Any]:
     """Return the diagnostics of an account."""
     secret = {*await hass.async_add_executor_job(sensitive_names), CONF_OWNER}
-    data = entry.runtime_data
-    inventory = data.coordinator.data
-    return {
+    answer: dict[str, Any] = {
         "versions": {"boto3": boto3.__version__, "botocore": botocore.__version__},
         "entry": {
+            "state": entry.state.value,
+            "reason": entry.reason,
             "data": async_redact_data(dict(entry.data), secret),
             "options": async_redact_data(dict(entry.options), secret),
             "subentries": [
                 {"type": subentry.subentry_type, "data": dict(subentry.data)} for subentry in entry.subentries.values()
             ],
         },
+    }
+    if entry.state is not ConfigEntryState.LOADED:
+        # What a set-up that fails found out is its reason.
+        return answer
+    data = entry.runtime_data
+    inventory = data.coordinator.data
+    return answer | {
         "connection": {
             "clock_skew_seconds": data.client.clock_skew,
             "denied": dict(data.client.denied),
@@ -61,6 +69,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: MiRegis
                 for row in inventory.account_associations
             ],
         },
+        "connectivity": {hub_id: asdict(connectivity) for hub_id, connectivity in data.connectivity.data.items()},
         "queue": data.store.queue.as_dict(),
         "discoveries": [
             {**job.as_dict(), "devices_read": len(data.discoveries.devices(job.device_discovery_id) or ())}
@@ -82,8 +91,10 @@ async def async_get_device_diagnostics(
     _hass: HomeAssistant, entry: MiRegistrationConfigEntry, device: AnyDeviceEntry
 ) -> dict[str, Any]:
     """Return the diagnostics of what a device stands for."""
-    data = entry.runtime_data
     aws_id = next(identifier for domain, identifier in device.identifiers if domain == DOMAIN)
+    if entry.state is not ConfigEntryState.LOADED:
+        return {"aws_id": aws_id, "state": entry.state.value, "reason": entry.reason}
+    data = entry.runtime_data
     inventory = data.coordinator.data
     answer: dict[str, Any] = {
         "aws_id": aws_id,
@@ -95,6 +106,8 @@ async def async_get_device_diagnostics(
         answer["candidates"] = [
             {"device_id": match.device_id, "reasons": list(match.reasons)} for match in data.matcher.candidates(aws_id)
         ]
+    if (connectivity := data.connectivity.data.get(aws_id)) is not None:
+        answer["connectivity"] = asdict(connectivity)
     if (association := inventory.associations_by_id.get(aws_id)) is not None:
         answer["account_association"] = {
             "state": association.state,

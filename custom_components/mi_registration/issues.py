@@ -125,11 +125,7 @@ class Issues:
             issues += [*self._of_associations(), *self._of_things(), *self._of_registrations()]
         else:
             # Nothing new is known of the cloud: what was shown before still counts.
-            issues += [
-                issue
-                for issue in self.shown.values()
-                if issue.translation_key not in _OF_CLIENT
-            ]
+            issues += [issue for issue in self.shown.values() if issue.translation_key not in _OF_CLIENT]
         return issues
 
     def _of_associations(self) -> list[Issue]:

@@ -228,10 +228,12 @@ class Onboarder:
         if row.status is not None or row.error is not None:
             return
         if row.onboarding is not None:
-            if row.managed_thing_id is None:
+            exists = row.managed_thing_id is not None
+            if not exists:
                 await self._async_create(job, row, row.onboarding)
-                if row.managed_thing_id is None:
-                    return
+            if row.managed_thing_id is None:
+                return
+            if not exists:
                 created.append(_as_created(job, row, self._coordinator))
             self._queue.onboardings.pop(row.onboarding.client_token, None)
         if account_association_id is None or row.managed_thing_id is None:

@@ -215,7 +215,9 @@ async def test_a_certificate_of_no_account(make_client: MakeClient, config: dict
     assert error.message == "Certificate is invalid on this endpoint"
 
 
-@pytest.mark.parametrize("ca_certificate", ["", CertificateAuthority("Somebody else").certificate_pem])
+@pytest.mark.parametrize(
+    "ca_certificate", ["", CertificateAuthority("Somebody else").certificate_pem], ids=["none", "another"]
+)
 async def test_an_endpoint_that_is_not_trusted(
     make_client: MakeClient, config: dict[str, Any], ca_certificate: str, world: World
 ) -> None:
