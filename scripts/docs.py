@@ -35,9 +35,9 @@ BEFORE = """\
 
 # IAM policies
 
-The least that the credentials need, by what you want to do. Attach *Read only* and, beside it, what else you use; replace
-`ACCOUNT` by the 12 digits of your AWS account, and the `*` between two colons by your Region if you like. In China or
-GovCloud the ARNs begin with `arn:aws-cn` or `arn:aws-us-gov`.
+The least that the credentials need, by what you want to do. Attach *Read only* and, beside it, what else you use;
+replace `ACCOUNT` by the 12 digits of your AWS account, and the `*` between two colons by your Region if you
+like. In China or GovCloud the ARNs begin with `arn:aws-cn` or `arn:aws-us-gov`.
 
 An action that is missing takes away only what needs it: a repair names it, with the statement to add.
 """

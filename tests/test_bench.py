@@ -33,13 +33,13 @@ def stand_in_fixture(tmp_path: Path) -> Path:
     return program
 
 
-@pytest.mark.parametrize("worker", ["register", "onboard", "loop", "threads"])
+@pytest.mark.parametrize("worker", ["onboard", "threads"])
 def test_registration(worker: str) -> None:
     way = measure_registration(worker, worker, PAIRS, 1)
     assert (way.failed, way.throttled) == (0, [0.0])
     assert [len(values) for values in (way.ratios, way.cpu)] == [1, 1]
     assert all(value > 0 for value in (*way.ratios, *way.cpu))
-    assert bool(way.stalls) is (worker in {"register", "onboard"})
+    assert bool(way.stalls) is (worker == "onboard")
 
 
 def test_command_line(stand_in: Path) -> None:

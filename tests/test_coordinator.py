@@ -257,7 +257,9 @@ async def test_scope_gets_another_association(hass: HomeAssistant, emulator: Emu
     other = await hass.config_entries.subentries.async_init(
         (entry.entry_id, "account_association"), context={"source": "user"}
     )
-    await hass.config_entries.subentries.async_configure(other["flow_id"], {"account_association_id": northwind})
+    flow_id = other["flow_id"]
+    await hass.config_entries.subentries.async_configure(flow_id, {"next_step_id": "existing"})
+    await hass.config_entries.subentries.async_configure(flow_id, {"account_association_id": northwind})
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, "sensor", northwind, "registered_things") == "2"
 

@@ -22,7 +22,6 @@ from .common import (
     CONNECTIVITY,
     HUB,
     LIGHT,
-    LIST_ASSOCIATIONS,
     LIST_REGISTRATIONS,
     LIST_THINGS,
     REGISTER,
@@ -166,11 +165,11 @@ FAULTS: dict[str, tuple[Callable[[World], None], Callable[[File], bool]]] = {
     ),
     "dropped": (
         lambda world: world.drop(LIST_THINGS, times=1),
-        lambda found: "ConnectionClosedError" in codes(found, LIST_THINGS) and not codes(found, LIST_ASSOCIATIONS),
+        lambda found: "ConnectionClosedError" in codes(found, LIST_THINGS) and not codes(found, CONNECTIVITY),
     ),
     "offline": (
         lambda world: world.offline(),
-        lambda found: all("ConnectionClosedError" in codes(found, name) for name in (LIST_THINGS, LIST_ASSOCIATIONS)),
+        lambda found: "ConnectionClosedError" in codes(found, CONNECTIVITY),
     ),
     "answer of a proxy": (
         lambda world: world.garble(LIST_THINGS, "html"),

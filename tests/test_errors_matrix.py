@@ -213,9 +213,11 @@ async def test_unknown_key(hass: HomeAssistant, emulator: Emulator, world: World
 
 
 async def test_wrong_clock(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
-    """The text says by how much this machine's clock is wrong."""
+    """If signing with AWS's time doesn't help either, the text says by how much this machine's clock is wrong."""
     entry = await loaded(hass, emulator, world)
     world.set_clock_offset(7200)
+    for operation in (LIST_THINGS, LIST_ASSOCIATIONS, LIST_REGISTRATIONS):
+        world.refuse(operation, "RequestTimeTooSkewed", times=2)
     with pytest.raises(HomeAssistantError) as caught:
         await press(hass, entry.unique_id, "synchronize")
     assert key_of(caught) == "clock_skew"
@@ -223,4 +225,5 @@ async def test_wrong_clock(hass: HomeAssistant, emulator: Emulator, world: World
     assert abs(int(caught.value.translation_placeholders["seconds"]) - 7200) < 60
     assert not asked_for_credentials(hass)
     world.set_clock_offset(0)
+    world.faults.refusals.clear()
     assert await poll(hass, entry)

@@ -192,7 +192,7 @@ async def test_throttled_all_along(
 async def test_denied(hass: HomeAssistant, emulator: Emulator) -> None:
     """Once IAM denies the action, the rest of a batch isn't even sent, and nothing of it waits."""
     world = emulator.create_world("fleet:100")
-    entry = await loaded(hass, emulator, world)
+    entry = await loaded(hass, emulator, world, options={"requests_per_second": 100})
     acme = world.association_id("Acme Home")
     candidates = [
         thing_id
@@ -474,11 +474,10 @@ async def test_credentials_that_stop_working(hass: HomeAssistant, world: World, 
 
 
 async def test_wrong_clock(hass: HomeAssistant, world: World, entry: MockConfigEntry) -> None:
-    """While this machine's clock is wrong, a registration waits."""
-    world.set_clock_offset(3600)
+    """While AWS refuses this machine's clock, even corrected, a registration waits."""
+    world.refuse(PUT, "RequestTimeTooSkewed", times=2)
     answer = await act(hass, REGISTER, **light_fields(world))
     assert item(answer)["status"] == "queued"
-    world.set_clock_offset(0)
     await pass_time(hass, SOON)
     await pass_time(hass, SOON)
     assert world.registrations[pair(world)] == "ASSOCIATED"

@@ -172,6 +172,7 @@ async def test_role_gone(hass: HomeAssistant, emulator: Emulator, world: World) 
     await reload(hass, entry, online=False)
     await settle(hass)
     assert reauths(hass) == [entry.title]
+    assert "sts:AssumeRole" in str(coordinator_of(entry).last_exception)
     world.add_role("Gateway")
     await reload(hass, entry)
     assert not is_unavailable(hass, world)

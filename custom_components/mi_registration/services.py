@@ -167,7 +167,7 @@ def _translated[**P, R](
 @_translated
 async def _async_register(call: ServiceCall) -> ServiceResponse:
     """Register devices with an account association."""
-    entry = _entry(call)
+    entry = await _entry_to_write(call)
     things = _things(call, entry)
     association_id = _association(call, entry)
     _require_authorization(entry, association_id)
@@ -187,7 +187,7 @@ async def _async_register(call: ServiceCall) -> ServiceResponse:
 
 async def _async_deregister(call: ServiceCall) -> ServiceResponse:
     """Deregister devices from an account association."""
-    entry = _entry(call)
+    entry = await _entry_to_write(call)
     things = _things(call, entry)
     association_id = _association(call, entry)
     items = await entry.runtime_data.registrar.async_deregister(things, association_id, dry_run=call.data[ATTR_DRY_RUN])
@@ -197,7 +197,7 @@ async def _async_deregister(call: ServiceCall) -> ServiceResponse:
 @_translated
 async def _async_onboard(call: ServiceCall) -> ServiceResponse:
     """Create managed things for discovered devices, and register them with an association if one is given."""
-    entry = _entry(call)
+    entry = await _entry_to_write(call)
     data = entry.runtime_data
     association_id = _optional_association(call, entry)
     hub_id = _optional_hub(call, entry)
@@ -472,6 +472,15 @@ def _entry(call: ServiceCall) -> MiRegistrationConfigEntry:
     if len(entry_ids) > 1:
         raise _invalid("several_accounts")
     return service.async_get_config_entry(call.hass, DOMAIN, entry_ids.pop() if entry_ids else None)
+
+
+async def _entry_to_write(call: ServiceCall) -> MiRegistrationConfigEntry:
+    """Return the entry that a call is about, with an Inventory as new as it can be: it decides what is sent."""
+    entry = _entry(call)
+    coordinator = entry.runtime_data.coordinator
+    if not coordinator.last_update_success:
+        await coordinator.async_refresh()
+    return entry
 
 
 def _things(call: ServiceCall, entry: MiRegistrationConfigEntry) -> list[str]:

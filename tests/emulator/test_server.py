@@ -1,10 +1,12 @@
 """The server, its control over HTTP, its command line and its worlds."""
 
+from contextlib import suppress
 import json
 import os
 from pathlib import Path
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -203,7 +205,16 @@ def test_command_line_with_credential_provider(socket_enabled: None) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(5)]
         host, _, port = lines[-1].removeprefix("credentials").strip().rpartition(":")
-        socket.create_connection((host, int(port)), timeout=30).close()
+        # The handshake of a client without a certificate is through when the server has hung up.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with (
+            socket.create_connection((host, int(port)), timeout=30) as plain,
+            suppress(ssl.SSLError, ConnectionError),
+            context.wrap_socket(plain) as connection,
+        ):
+            connection.recv(1)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
         assert process.stderr is not None
