@@ -1,6 +1,7 @@
 """Config, reauthentication, reconfiguration and options flow: one entry is one AWS account and Region."""
 
 from collections.abc import Mapping
+import json
 import logging
 import re
 from typing import Any, override
@@ -41,6 +42,7 @@ from .aws.errors import AwsError
 from .aws.identifiers import ROLE_ALIAS, THING_NAME
 from .aws.models import AccountAssociation, CallerIdentity
 from .aws.partitions import partition_of
+from .aws.permissions import Group, policy
 from .certificate_files import CertificateFilesError, async_resolve_files, certificate_errors, is_path
 from .const import (
     AUTH_ACCESS_KEY,
@@ -212,6 +214,10 @@ def _whole_number(maximum: int, unit: str | None = None) -> vol.All[int]:
     if unit is not None:
         config["unit_of_measurement"] = unit
     return vol.All(NumberSelector(config), vol.Coerce(int))
+
+
+_POLICIES = {group.value: json.dumps(policy([group])) for group in Group}
+"""The least-privilege policies, for the help text of the credentials forms."""
 
 
 class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -487,7 +493,7 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id=step_id,
             data_schema=self._filled(_CREDENTIALS_SCHEMAS[step_id], self._credentials_form),
             errors=errors,
-            description_placeholders=placeholders,
+            description_placeholders={**_POLICIES, **(placeholders or {})},
         )
 
     def _filled(self, schema: vol.Schema, values: Mapping[str, Any]) -> vol.Schema:

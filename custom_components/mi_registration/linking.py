@@ -21,6 +21,10 @@ AUTHORIZE_PAUSES: Final = (2.0, 10.0)
 """The first pause between two looks at the association, and the longest, in seconds."""
 
 
+LAGGING_LOOKS: Final = 5
+"""How often a new association may be missing from the list before it counts as deleted."""
+
+
 class Linking:
     """Renews authorizations of one account's associations and follows how that ends."""
 
@@ -67,14 +71,21 @@ class Linking:
 
     async def _async_watch(self, account_association_id: str) -> AccountAssociation | None:
         """Look at the list, which needs fewer permissions than a look at the one association."""
-        for pause in _pauses():
+        seen = account_association_id in self._coordinator.data.associations_by_id
+        for look, pause in enumerate(_pauses()):
             await asyncio.sleep(pause)
             try:
                 associations = await self._client.list_account_associations()
-            except AwsError:
-                # The line may be back before the user is through at the vendor.
-                continue
+            except AwsError as err:
+                if err.transient:
+                    # The line may be back before the user is through at the vendor.
+                    continue
+                return None
             found = next((row for row in associations if row.account_association_id == account_association_id), None)
+            if found is None and not seen and look < LAGGING_LOOKS:
+                # It was created just now, and the list lags behind.
+                continue
+            seen = True
             if found is None or found.state is not AssociationState.ASSOCIATION_IN_PROGRESS:
                 if found is not None and found.state is AssociationState.ASSOCIATION_SUCCEEDED:
                     self.requested.discard(account_association_id)

@@ -219,6 +219,8 @@ class CallRecord:
     latency: float
     error_code: str | None
     request_id: str | None
+    attempt: int = 1
+    """2 for a request that was signed anew with AWS's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -562,11 +564,11 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
                 self._clock.learn(outcome.clock_skew)
             # AWS did nothing yet: it checks the signature first.
             if abs(self._clock.correction - self._clock.signed_correction) >= LEAST_CORRECTION:
-                return self._attempt(service, operation, params, parse)
+                return self._attempt(service, operation, params, parse, number=2)
         return outcome
 
     def _attempt[T](
-        self, service: str, operation: str, params: Mapping[str, Any], parse: Callable[[Wire], T]
+        self, service: str, operation: str, params: Mapping[str, Any], parse: Callable[[Wire], T], *, number: int = 1
     ) -> _Success[T] | AwsError:
         at = datetime.now(UTC)
         begin = time.monotonic()
@@ -601,6 +603,7 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
             latency=time.monotonic() - begin,
             error_code=failure.code if failure else None,
             request_id=failure.request_id if failure else request_id,
+            attempt=number,
         )
         self._calls.append(record)
         _LOGGER.debug(

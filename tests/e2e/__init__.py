@@ -1,0 +1,1 @@
+"""Journeys through the demo, in a real browser."""

@@ -1,0 +1,81 @@
+"""A house and a browser for each journey."""
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import shutil
+from typing import Final
+
+from playwright.sync_api import Browser as Chromium, Playwright, expect, sync_playwright
+import pytest
+
+from scripts.house import HOST, ROOT, House, complaints
+
+from .browser import Browser
+
+DIRECTORY: Final = ROOT / ".demo" / "e2e"
+IMAGES: Final = ROOT / "docs" / "images"
+PATIENCE: Final = 60_000.0
+"""Milliseconds after which something that was waited for is missing; a slow machine needs it, a fast one never."""
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes the pictures of the documentation."""
+    parser.addoption("--update-images", action="store_true", help="write the screenshots to docs/images")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the pictures as they are where nobody looks at them."""
+    if config.getoption("--update-images") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-images is for a person who looks at the pictures, not for CI")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Start Playwright's driver."""
+    with sync_playwright() as driver:
+        expect.set_options(timeout=PATIENCE)
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Chromium]:
+    """Start a headless Chromium: the system's, else the one that Playwright downloaded."""
+    path = shutil.which("chromium") or playwright.chromium.executable_path
+    if not Path(path).exists():
+        pytest.fail("there is no browser: run scripts/setup --browser")
+    browser = playwright.chromium.launch(executable_path=path, headless=True, args=list(ARGUMENTS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def house(request: pytest.FixtureRequest) -> Iterator[House]:
+    """Build a house as the demo does; its log is judged in the end."""
+    with House(DIRECTORY / request.node.name) as house:
+        yield house
+    assert complaints(house.home_assistant_log.read_text(encoding="utf-8")) == []
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest, chromium: Chromium, house: House) -> Iterator[Browser]:
+    """Open a window for a new user; how it looked in the end is kept beside the house's logs."""
+    images = IMAGES if request.config.getoption("--update-images") else None
+    context = chromium.new_context(
+        base_url=house.url, viewport={"width": 1400, "height": 900}, locale="en-GB", timezone_id="Europe/Dublin"
+    )
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    yield Browser(page, images)
+    page.screenshot(path=house.log_directory / "last.png")
+    context.close()
