@@ -474,3 +474,19 @@ async def test_next_home_assistant(hass: HomeAssistant, emulator: Emulator, worl
         assert_nothing_twice(world)
         await again.config_entries.async_unload(twin.entry_id)
         await again.async_stop(force=True)
+
+
+async def test_search_that_fails_sends_nothing(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """While it can't be found out which discovery lists a device, its registration waits: no id is made up."""
+    entry = await loaded(hass, emulator, world)
+    world.refuse("ListDeviceDiscoveries", "InternalServerException")
+    fields = wish(world)
+    del fields["device_discovery_id"]
+    world.clear_requests()
+    answer = await act(hass, REGISTER, **fields)
+    assert (item(answer)["status"], item(answer)["error_code"]) == ("queued", "InternalServerException")
+    assert world.count(PUT) == 0
+    await assert_registered(hass, world, entry)
+    assert [params["DeviceDiscoveryId"] for params in params_of(world, PUT)] == [
+        world.discovery_id(world.association_id(ACME))
+    ]
