@@ -335,6 +335,54 @@ async def test_no_canary_anywhere(
     assert {(key, secret) for key, text in ours.items() for secret in home.secrets if secret in text} == set()
 
 
+async def test_no_key_of_a_device_anywhere(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    hass_storage: dict[str, Any],
+) -> None:
+    """With a device certificate: its key and the session that it gives, through work and a revocation."""
+    at_debug(caplog)
+    watch = Watch(hass, caplog)
+    world.add_role_alias("GatewayAlias", world.add_role("Gateway"))
+    certificate, private_key = world.create_device_certificate("cellar-gateway")
+    entry = await loaded(
+        hass,
+        emulator,
+        world,
+        data={
+            "auth_method": "iot_certificate",
+            "credential_endpoint": emulator.start_credential_provider(),
+            "role_alias": "GatewayAlias",
+            "thing_name": "cellar-gateway",
+            "certificate": certificate,
+            "private_key": private_key,
+            "ca_certificate": world.ca_certificate_pem,
+        },
+    )
+    acme = world.association_id("Acme Lighting")
+    fields = {"managed_thing_id": world.thing_id("Hallway spots"), "account_association_id": acme}
+    await act(hass, REGISTER, **fields, device_discovery_id=world.discovery_id(acme))
+    await watch.read(entry)
+    sessions = [key for key_id, key in world.credentials.items() if key_id != world.access_key_id]
+    world.revoke_certificate(certificate)
+    await hass.config_entries.async_reload(entry.entry_id)
+    with watch.errors():
+        await act(hass, REGISTER, **fields)
+    watch.look()
+    assert sessions
+    secrets = {line for line in private_key.splitlines() if line and not line.startswith("-----")}
+    secrets |= {key.secret_access_key for key in sessions} | {
+        key.session_token for key in sessions if key.session_token
+    }
+    assert watch.texts["diagnostics"]
+    assert watch.leaks(secrets) == set()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    ours = {key: json.dumps(value, default=str) for key, value in hass_storage.items() if key.startswith(DOMAIN)}
+    assert {(key, secret) for key, text in ours.items() for secret in secrets if secret in text} == set()
+
+
 async def test_a_leak_would_be_seen(
     hass: HomeAssistant,
     emulator: Emulator,
