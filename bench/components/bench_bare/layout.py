@@ -42,9 +42,9 @@ def entities[E: Entity](
         for description in descriptions.get(device.kind, ()):
             entity = create()
             entity.entity_description = description
-            entity._attr_has_entity_name = True  # noqa: SLF001  # Home Assistant's way for subclasses, from a function
-            entity._attr_name = description.key  # noqa: SLF001
-            entity._attr_should_poll = False  # noqa: SLF001
-            entity._attr_unique_id = f"{device.id}_{description.key}"  # noqa: SLF001
-            entity._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device.id)})  # noqa: SLF001
+            entity._attr_has_entity_name = True
+            entity._attr_name = description.key
+            entity._attr_should_poll = False
+            entity._attr_unique_id = f"{device.id}_{description.key}"
+            entity._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device.id)})
             yield entity
