@@ -61,7 +61,7 @@ def consent(worlds: Mapping[str, World], method: str, query: Mapping[str, str], 
 
 
 def _vendor(world: World, association: AccountAssociation) -> str:
-    destination = world.backend.linking.destinations.get(association.connector_destination_id)
+    destination = world.backend.connector_destinations.rows.get(association.connector_destination_id)
     return destination.name if destination else association.connector_destination_id
 
 

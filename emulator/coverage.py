@@ -2,21 +2,34 @@
 
 from pathlib import Path
 
-from moto.core.utils import get_service_model
-
-from .responses import IMPLEMENTED, SERVICE
+from .responses import IMPLEMENTED
+from .service_model import MODEL
 
 README = Path(__file__).with_name("README.md")
 _BEGIN = "<!-- coverage: made by `python -m emulator --coverage` -->\n"
 _END = "<!-- end of coverage -->\n"
+_NO_TASKS = "there are no OTA tasks"
+REASONS = {
+    "CreateOtaTask": "AWS documents neither what Target holds nor what a task does to a device",
+    "DeleteOtaTask": _NO_TASKS,
+    "GetOtaTask": _NO_TASKS,
+    "ListOtaTaskExecutions": _NO_TASKS,
+    "ListOtaTasks": _NO_TASKS,
+    "UpdateOtaTask": _NO_TASKS,
+}
+"""Why an operation is routed only."""
+
+
+def _row(name: str) -> str:
+    status = "implemented" if name in IMPLEMENTED else f"routed and validated only: {REASONS[name]}"
+    return f"| {name} | {status} |\n"
 
 
 def table() -> str:
     """Return the table in Markdown: one row per operation of the service."""
-    names = sorted(get_service_model(SERVICE).operation_names)
-    rows = (f"| {name} | {'implemented' if name in IMPLEMENTED else 'routed only'} |\n" for name in names)
+    names = sorted(MODEL.operation_names)
     summary = f"{len(IMPLEMENTED)} of {len(names)} operations are implemented.\n\n"
-    return f"{summary}| operation | |\n| --- | --- |\n{''.join(rows)}"
+    return f"{summary}| operation | |\n| --- | --- |\n{''.join(map(_row, names))}"
 
 
 def updated(text: str) -> str:

@@ -17,13 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
-from moto.core.utils import get_service_model
-
 from . import pki, sts
 from .exceptions import ManagedIntegrationsError
-from .responses import SERVICE
 from .serialize import error_shape
 from .service import Reply, Service, answer_with_faults, refused
+from .service_model import MODEL
 from .timeline import wall_clock
 from .world import RecordedRequest, World
 
@@ -135,7 +133,7 @@ def _invalid(message: str) -> ManagedIntegrationsError:
 
 
 def _refusal(request: CredentialRequest, error: ManagedIntegrationsError, now: datetime) -> Reply:
-    shape = error_shape(get_service_model(SERVICE), error.code)
+    shape = error_shape(MODEL, error.code)
     status = error.status or shape.metadata["error"]["httpStatusCode"]
     headers = {"x-amzn-ErrorType": error.code, **error.headers}
     return _reply(request, status, {"message": error.message}, now, headers)

@@ -1,8 +1,5 @@
 """The errors that the service answers with, modelled and common ones alike."""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from moto.core.exceptions import ServiceException
 
 COMMON_STATUS = {
@@ -63,21 +60,20 @@ class ConflictException(ManagedIntegrationsError):  # noqa: N818  # AWS's name, 
         super().__init__("ConflictException", message)
 
 
+class InvalidRequestException(ManagedIntegrationsError):  # noqa: N818  # AWS's name, which is its code
+    """400: what ValidationException is to the other operations, for those on tags."""
+
+    def __init__(self, message: str) -> None:
+        """Say which rule the request breaks."""
+        super().__init__("InvalidRequestException", message)
+
+
 class ResourceNotFoundException(ManagedIntegrationsError):  # noqa: N818  # AWS's name, which is its code
     """404, with the id and the type of what isn't there."""
 
-    TITLES: ClassVar[Mapping[str, str]] = {
-        "managed-thing": "Managed Thing",
-        "account-association": "Account Association",
-        "device-discovery": "Device Discovery",
-        "credential-locker": "Credential Locker",
-        "connector-destination": "Connector Destination",
-        "cloud-connector": "Cloud Connector",
-    }
-
     def __init__(self, resource_type: str, resource_id: str) -> None:
         """Name what is missing; the wording is that of GetManagedThing in AWS's guide."""
-        super().__init__("ResourceNotFoundException", f"{self.TITLES[resource_type]} resource not found.")
+        super().__init__("ResourceNotFoundException", f"{resource_type.replace('-', ' ').title()} resource not found.")
         self.ResourceId = resource_id
         self.ResourceType = resource_type
 

@@ -1,18 +1,18 @@
-"""Linking an end user's account at a vendor: connectors, their destinations, and the OAuth link's way to its end."""
+"""Linking an end user's account at a vendor: associations, and the OAuth link's way to its end."""
 
-from collections.abc import Mapping
 from functools import partial
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
-from .exceptions import ConflictException, ResourceNotFoundException, ValidationException
-from .resources import AccountAssociation, CloudConnector, ConnectorDestination, PendingAuthorization
+from .connectors import ConnectorDestination, secret_of
+from .exceptions import ConflictException, ValidationException
+from .resources import AccountAssociation, PendingAuthorization
+from .service_model import Params
 
 if TYPE_CHECKING:
     from .models import ManagedIntegrationsBackend
 
-type Params = Mapping[str, Any]
 type LinkState = Literal["pending", "expired", "used", "unknown"]
 
 IN_PROGRESS = "ASSOCIATION_IN_PROGRESS"
@@ -27,70 +27,18 @@ CONSENT_PATH = "/_oauth/authorize"
 
 
 class AccountLinking:
-    """The connectors and destinations of one account, and the associations' authorization through them."""
+    """The authorization of one account's associations through connector destinations."""
 
     def __init__(self, backend: ManagedIntegrationsBackend) -> None:
-        """Start with no connectors; ``backend`` holds the associations."""
+        """Start with no links; ``backend`` holds the associations and destinations."""
         self.backend = backend
-        self.connectors: dict[str, CloudConnector] = {}
-        self.destinations: dict[str, ConnectorDestination] = {}
         self._used: set[str] = set()
-
-    # Connectors and destinations
-
-    def connector(self, identifier: str) -> CloudConnector:
-        """Return a connector, or raise ResourceNotFoundException."""
-        if (connector := self.connectors.get(identifier)) is None:
-            raise ResourceNotFoundException("cloud-connector", identifier)
-        return connector
-
-    def destination(self, identifier: str) -> ConnectorDestination:
-        """Return a destination, or raise ResourceNotFoundException."""
-        if (destination := self.destinations.get(identifier)) is None:
-            raise ResourceNotFoundException("connector-destination", identifier)
-        return destination
-
-    def add_connector(self, identifier: str, *, name: str, connector_type: str) -> CloudConnector:
-        """Put a connector into the account."""
-        backend = self.backend
-        self.connectors[identifier] = connector = CloudConnector(
-            sequence=backend.next_sequence(),
-            id=identifier,
-            name=name,
-            type=connector_type,
-            lambda_arn=f"arn:aws:lambda:{backend.region_name}:{backend.account_id}:function:{identifier}",
-        )
-        return connector
-
-    def add_destination(
-        self,
-        identifier: str,
-        *,
-        name: str,
-        cloud_connector_id: str,
-        oauth: bool,
-        auth_materials: tuple[str, ...],
-        description: str | None = None,
-    ) -> ConnectorDestination:
-        """Put a destination into the account."""
-        backend = self.backend
-        # Six characters at the end, as Secrets Manager adds them.
-        secret = f"secret:connector-destination/{identifier}-a1B2c3"
-        self.destinations[identifier] = destination = ConnectorDestination(
-            sequence=backend.next_sequence(),
-            id=identifier,
-            name=name,
-            description=description,
-            cloud_connector_id=cloud_connector_id,
-            secret_arn=f"arn:aws:secretsmanager:{backend.region_name}:{backend.account_id}:{secret}",
-            oauth=oauth,
-            auth_materials=auth_materials,
-        )
-        return destination
 
     def secret_of(self, operation: str, params: Params) -> str | None:
         """Return the secret that the caller of an operation must be allowed to read, ``*`` for one not known here."""
         match operation:
+            case "CreateConnectorDestination":
+                return secret_of(params)
             case "CreateAccountAssociation":
                 destination_id = params.get("ConnectorDestinationId")
             case "GetAccountAssociation" | "StartAccountAssociationRefresh":
@@ -98,14 +46,14 @@ class AccountLinking:
                 destination_id = association.connector_destination_id if association else None
             case _:
                 return None
-        destination = self.destinations.get(destination_id or "")
+        destination = self.backend.connector_destinations.rows.get(destination_id or "")
         return destination.secret_arn if destination else "*"
 
     # Associations
 
     def create(self, params: Params) -> AccountAssociation:
         """CreateAccountAssociation."""
-        destination = self.destination(params["ConnectorDestinationId"])
+        destination = self.backend.connector_destinations.get(params["ConnectorDestinationId"])
         material = _material(destination, params.get("GeneralAuthorization"))
         association = self.backend.add_association(
             name=params.get("Name"),
@@ -113,7 +61,7 @@ class AccountLinking:
             state=SUCCEEDED if material else IN_PROGRESS,
             connector_destination_id=destination.id,
         )
-        association.tags = dict(params.get("Tags", {}))
+        association.tagged = {"Tags": params["Tags"]} if "Tags" in params else {}
         association.auth_material = material
         if material is None:
             self._ask(association)

@@ -4,7 +4,7 @@ What the developer guide documents is done as documented; every point that it le
 :class:`.switches.Switches`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 import copy
 from dataclasses import dataclass
 from functools import partial
@@ -13,21 +13,25 @@ from typing import Any
 
 from moto.core.base_backend import BaseBackend
 
+from .capabilities import Capabilities
+from .configurations import (
+    CREDENTIAL_LOCKER,
+    OTA_TASK_CONFIGURATION,
+    Destinations,
+    EventLogConfigurations,
+    NotificationConfigurations,
+    ProvisioningProfiles,
+)
+from .connectors import CloudConnectors, ConnectorDestinations
+from .discovery import DeviceDiscoveries
 from .exceptions import ConflictException, ManagedIntegrationsError, ResourceNotFoundException, ValidationException
 from .linking import SUCCEEDED, AccountLinking
-from .resources import (
-    AccountAssociation,
-    CloudDevice,
-    DeviceDiscovery,
-    DiscoveredDevice,
-    HubDevice,
-    ManagedThing,
-    Registration,
-)
+from .records import Record, Records
+from .resources import AccountAssociation, CloudDevice, DeviceDiscovery, HubDevice, ManagedThing, Registration
+from .service_model import Params
+from .settings import AccountSettings
 from .switches import Refusal, Switches
 from .timeline import Timeline
-
-type Params = Mapping[str, Any]
 
 SETTABLE = (
     "Brand",
@@ -43,7 +47,8 @@ SETTABLE = (
     "WiFiSimpleSetupConfiguration",
 )
 """Members of CreateManagedThing and UpdateManagedThing that GetManagedThing gives back."""
-HUB_DISCOVERIES = ("ZIGBEE", "ZWAVE", "CUSTOM")
+DESCRIBING = ("Capabilities", "CapabilityReport", "CapabilitySchemas")
+"""Members of the same two that it doesn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,6 @@ class Snapshot:
 
     things: tuple[ManagedThing, ...]
     registrations: tuple[Registration, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedOutcome:
-    """How the next discovery job is to end, and after how many seconds; ``None`` is as the switches have it."""
-
-    status: str
-    duration: float | None
 
 
 class ManagedIntegrationsBackend(BaseBackend):
@@ -75,10 +72,29 @@ class ManagedIntegrationsBackend(BaseBackend):
         self.things: dict[str, ManagedThing] = {}
         self.associations: dict[str, AccountAssociation] = {}
         self.registrations: dict[tuple[str, str], Registration] = {}
-        self.discoveries: dict[str, DeviceDiscovery] = {}
-        self.hub_devices: dict[str, list[HubDevice]] = {}
-        self.planned_outcomes: list[PlannedOutcome] = []
+        self.discoveries = DeviceDiscoveries(self)
         self.linking = AccountLinking(self)
+        self.capabilities = Capabilities(self)
+        self.settings = AccountSettings(self)
+        self.cloud_connectors = CloudConnectors(self)
+        self.connector_destinations = ConnectorDestinations(self)
+        self.credential_lockers = Records(self, CREDENTIAL_LOCKER, Record)
+        self.destinations = Destinations(self)
+        self.event_log_configurations = EventLogConfigurations(self)
+        self.notification_configurations = NotificationConfigurations(self)
+        self.ota_task_configurations = Records(self, OTA_TASK_CONFIGURATION, Record)
+        self.provisioning_profiles = ProvisioningProfiles(self)
+        every: tuple[Records[Any], ...] = (
+            self.cloud_connectors,
+            self.connector_destinations,
+            self.credential_lockers,
+            self.destinations,
+            self.event_log_configurations,
+            self.notification_configurations,
+            self.ota_task_configurations,
+            self.provisioning_profiles,
+        )
+        self.records = {records.kind: records for records in every}
         self._sequence = 0
         self._answers: dict[tuple[str, str], tuple[Any, Any]] = {}
 
@@ -149,20 +165,27 @@ class ManagedIntegrationsBackend(BaseBackend):
 
     def create_managed_thing(self, params: Params) -> ManagedThing:
         """CreateManagedThing; the same ClientToken answers with the thing that it created."""
-        return self._once("CreateManagedThing", params, lambda: self._create_managed_thing(params))
+        return self.once("CreateManagedThing", params, lambda: self._create_managed_thing(params))
 
     def _create_managed_thing(self, params: Params) -> ManagedThing:
         material: str = params["AuthenticationMaterial"]
-        members = {name: params[name] for name in SETTABLE if name in params}
+        members = self._settable(params)
         match params["AuthenticationMaterialType"]:
             case "DISCOVERED_DEVICE" if material.startswith("CLOUD:"):
-                return self._create_cloud_thing(params["Role"], material, members)
+                thing = self._create_cloud_thing(params["Role"], material, members)
             case "DISCOVERED_DEVICE":
-                return self._create_hub_thing(params["Role"], material, members)
+                thing = self._create_hub_thing(params["Role"], material, members)
             case "PRE_ONBOARDED_CLOUD":
-                return self._create_pre_onboarded_thing(params["Role"], material, members)
+                thing = self._create_pre_onboarded_thing(params["Role"], material, members)
             case _:
-                return self._create_thing_of_bar_code(params["Role"], material, members)
+                thing = self._create_thing_of_bar_code(params["Role"], material, members)
+        thing.described = {name: params[name] for name in DESCRIBING if name in params}
+        return thing
+
+    def _settable(self, params: Params) -> dict[str, Any]:
+        if (locker := params.get("CredentialLockerId")) is not None:
+            self.credential_lockers.get(locker)
+        return {name: params[name] for name in SETTABLE if name in params}
 
     def _create_cloud_thing(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
         try:
@@ -170,7 +193,7 @@ class ManagedIntegrationsBackend(BaseBackend):
         except ValueError:
             raise ValidationException("The authentication material is not valid.") from None
         discovery = self.discovery(discovery_id)
-        found = self._found_cloud_device(discovery, connector_device_id)
+        found = discovery.found_cloud_device(connector_device_id)
         if found is None:
             raise ValidationException("The device was not found by the device discovery.")
         association = self.associations.get(discovery.account_association_id or "")
@@ -190,7 +213,7 @@ class ManagedIntegrationsBackend(BaseBackend):
         )
 
     def _create_hub_thing(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
-        jobs = [job for job in self.discoveries.values() if any(row.material == material for row in job.found)]
+        jobs = [job for job in self.discoveries.jobs.values() if any(row.material == material for row in job.found)]
         if not jobs:
             raise ValidationException("The authentication material is not valid.")
         self._refuse_second_thing(lambda thing: thing.material == material)
@@ -249,7 +272,8 @@ class ManagedIntegrationsBackend(BaseBackend):
     def update_managed_thing(self, params: Params) -> None:
         """UpdateManagedThing."""
         thing = self.thing(params["Identifier"])
-        thing.members |= {name: params[name] for name in SETTABLE if name in params}
+        thing.members |= self._settable(params)
+        thing.described |= {name: params[name] for name in DESCRIBING if name in params}
         thing.updated_at = self.timeline.now
 
     def delete_managed_thing(self, identifier: str, *, force: bool) -> None:
@@ -302,7 +326,7 @@ class ManagedIntegrationsBackend(BaseBackend):
     ) -> AccountAssociation:
         """Put an association into the account; it holds the devices that its destination has, if that exists."""
         sequence = self.next_sequence()
-        destination = self.linking.destinations.get(connector_destination_id)
+        destination = self.connector_destinations.rows.get(connector_destination_id)
         identifier = self.new_id("account-association")
         association = AccountAssociation(
             sequence=sequence,
@@ -326,7 +350,7 @@ class ManagedIntegrationsBackend(BaseBackend):
 
     def create_account_association(self, params: Params) -> AccountAssociation:
         """CreateAccountAssociation; the same ClientToken answers with the association that it created."""
-        return self._once("CreateAccountAssociation", params, lambda: self.linking.create(params))
+        return self.once("CreateAccountAssociation", params, lambda: self.linking.create(params))
 
     def delete_account_association(self, identifier: str) -> None:
         """DeleteAccountAssociation."""
@@ -385,7 +409,7 @@ class ManagedIntegrationsBackend(BaseBackend):
             problem = "The device discovery was for another account association."
         elif discovery.status != "SUCCEEDED":
             problem = f"The device discovery is in status {discovery.status}."
-        elif not self._found_cloud_device(discovery, thing.connector_device_id):
+        elif not discovery.found_cloud_device(thing.connector_device_id):
             problem = "The device was not found by the device discovery."
         else:
             return
@@ -397,6 +421,14 @@ class ManagedIntegrationsBackend(BaseBackend):
         if row is not None and thing is not None:
             row.status = "ASSOCIATED"
             self.set_provisioning_status(thing, "ACTIVATED")
+
+    def register_found(self, thing: ManagedThing, account_association_id: str, discovery_id: str) -> None:
+        """Go on with a pre-onboarded thing that a job found."""
+        if self.switches.automatic_registration:
+            self.add_registration(thing.id, account_association_id, "PRE_ASSOCIATED", discovery_id)
+            self._complete(thing.id, account_association_id)
+        else:
+            self.set_provisioning_status(thing, "DISCOVERED")
 
     def deregister_account_association(self, params: Params) -> None:
         """DeregisterAccountAssociation."""
@@ -421,160 +453,14 @@ class ManagedIntegrationsBackend(BaseBackend):
             tuple(copy.copy(row) for row in self.registrations.values()),
         )
 
-    # Device discoveries
-
     def discovery(self, identifier: str) -> DeviceDiscovery:
         """Return a job, or raise ResourceNotFoundException for one that never was or has expired."""
-        discovery = self.discoveries.get(identifier)
-        if discovery is None or self._has_expired(discovery):
-            raise ResourceNotFoundException("device-discovery", identifier)
-        return discovery
-
-    def kept_discoveries(self) -> Iterable[DeviceDiscovery]:
-        """Return the jobs that have not expired."""
-        return [job for job in self.discoveries.values() if not self._has_expired(job)]
-
-    def _has_expired(self, discovery: DeviceDiscovery) -> bool:
-        lifetime = self.switches.discovery_expires_after
-        if lifetime is None or discovery.finished_at is None:
-            return False
-        return (self.timeline.now - discovery.finished_at).total_seconds() >= lifetime
-
-    def start_device_discovery(self, params: Params) -> DeviceDiscovery:
-        """StartDeviceDiscovery; the same ClientToken answers with the job that it started."""
-        return self._once("StartDeviceDiscovery", params, lambda: self._start_device_discovery(params))
-
-    def _start_device_discovery(self, params: Params) -> DeviceDiscovery:
-        _check_discovery_request(params)
-        association_id = params.get("AccountAssociationId", params.get("ConnectorAssociationIdentifier"))
-        controller_id = params.get("ControllerIdentifier")
-        if association_id is not None:
-            association = self.association(association_id)
-            if self.switches.discovery_needs_authorization and association.state != SUCCEEDED:
-                raise ConflictException(f"The account association is in state {association.state}.")
-        if controller_id is not None and self.thing(controller_id).role != "CONTROLLER":
-            raise ValidationException("Specified controller does not exist")
-        if self.switches.one_discovery_per_association and any(
-            (job.account_association_id, job.controller_id) == (association_id, controller_id)
-            for job in self.discoveries.values()
-            if job.status == "RUNNING"
-        ):
-            raise ConflictException("A device discovery is already running.")
-        job = self.add_discovery(
-            params["DiscoveryType"],
-            account_association_id=association_id,
-            controller_id=controller_id,
-            only=tuple(params.get("ConnectorDeviceIdList", ())),
-        )
-        self._plan(job)
-        return job
-
-    def add_discovery(
-        self,
-        discovery_type: str,
-        *,
-        account_association_id: str | None = None,
-        controller_id: str | None = None,
-        only: tuple[str, ...] = (),
-    ) -> DeviceDiscovery:
-        """Put a running job into the account, for which nothing happens by itself."""
-        sequence = self.next_sequence()
-        identifier = self.new_id("device-discovery")
-        job = DeviceDiscovery(
-            sequence=sequence,
-            id=identifier,
-            arn=self.arn("device-discovery", identifier),
-            type=discovery_type,
-            started_at=self.timeline.now,
-            account_association_id=account_association_id,
-            controller_id=controller_id,
-            only=only,
-        )
-        self.discoveries[identifier] = job
-        return job
-
-    def _plan(self, job: DeviceDiscovery) -> None:
-        hub = self.things.get(job.controller_id or "")
-        unreachable = hub is not None and not hub.connected
-        status = self.switches.discovery_on_disconnected_hub if unreachable else "SUCCEEDED"
-        planned = (
-            self.planned_outcomes.pop(0) if self.planned_outcomes else PlannedOutcome(status=status, duration=None)
-        )
-        duration = planned.duration
-        if duration is None:
-            timed_out = planned.status == "TIMED_OUT"
-            duration = self.switches.discovery_timeout if timed_out else self.switches.discovery_duration
-        devices = [] if unreachable else self.discoverable(job)
-        for number, device in enumerate(devices, 1):
-            self.timeline.after(duration * number / (len(devices) + 1), partial(self.find, job, device))
-        self.timeline.after(duration, partial(self.finish, job, planned.status))
-
-    def discoverable(self, job: DeviceDiscovery) -> list[CloudDevice | HubDevice]:
-        """Return what a job can find, in the order in which it does."""
-        if job.account_association_id is not None:
-            devices = self.associations[job.account_association_id].cloud_devices.values()
-            return [device for device in devices if not job.only or device.connector_device_id in job.only]
-        in_reach = self.hub_devices.get(job.controller_id or "", [])
-        return [device for device in in_reach if device.protocol == job.type]
-
-    def find(self, job: DeviceDiscovery, device: CloudDevice | HubDevice) -> None:
-        """Let a job find a device."""
-        material = device.material if isinstance(device, HubDevice) else None
-        row = DiscoveredDevice(
-            sequence=self.next_sequence(),
-            device=device,
-            discovered_at=self.timeline.now,
-            modification="DISCOVERED",
-            material=material,
-        )
-        if self.thing_of(job, row) is not None:
-            row.modification = "NO_CHANGE"
-        job.found.append(row)
-
-    def finish(self, job: DeviceDiscovery, status: str) -> None:
-        """End a job; one that succeeded registers the pre-onboarded things that it found."""
-        job.status = status
-        job.finished_at = self.timeline.now
-        filtered = bool(job.only) or not self.switches.pre_onboarded_needs_filter
-        if status != "SUCCEEDED" or job.account_association_id is None or not filtered:
-            return
-        for row in job.found:
-            thing = self.thing_of(job, row)
-            if thing is None or thing.provisioning_status != "PRE_ASSOCIATED":
-                continue
-            if (thing.id, job.account_association_id) not in self.registrations:
-                continue
-            if self.switches.automatic_registration:
-                self.add_registration(thing.id, job.account_association_id, "PRE_ASSOCIATED", job.id)
-                self._complete(thing.id, job.account_association_id)
-            else:
-                self.set_provisioning_status(thing, "DISCOVERED")
-
-    def thing_of(self, job: DeviceDiscovery, row: DiscoveredDevice) -> ManagedThing | None:
-        """Return the thing that exists for a discovered device."""
-        if isinstance(row.device, HubDevice):
-            return next((thing for thing in self.things.values() if thing.material == row.material), None)
-        association = self.associations.get(job.account_association_id or "")
-        destination = association.connector_destination_id if association else None
-        device_id = row.device.connector_device_id
-        return next(
-            (
-                thing
-                for thing in self.things.values()
-                if thing.connector_device_id == device_id and thing.connector_destination_id == destination
-            ),
-            None,
-        )
-
-    def _found_cloud_device(self, job: DeviceDiscovery, connector_device_id: str | None) -> CloudDevice | None:
-        for row in job.found:
-            if isinstance(row.device, CloudDevice) and row.device.connector_device_id == connector_device_id:
-                return row.device
-        return None
+        return self.discoveries.get(identifier)
 
     # Idempotency
 
-    def _once[Result](self, operation: str, params: Params, create: Callable[[], Result]) -> Result:
+    def once[Result](self, operation: str, params: Params, create: Callable[[], Result]) -> Result:
+        """Create something, or return what the same ClientToken created before."""
         if (token := params.get("ClientToken")) is None:
             return create()
         asked = {name: value for name, value in params.items() if name != "ClientToken"}
@@ -601,21 +487,3 @@ def _refusal(how: Refusal, problem: str, resource_type: str, resource_id: str) -
             return ConflictException(problem)
         case "not_found":
             return ResourceNotFoundException(resource_type, resource_id)
-
-
-def _check_discovery_request(params: Params) -> None:
-    """Apply the rules between members that the guide gives and the service model can't express."""
-    discovery_type = params["DiscoveryType"]
-    association_id = params.get("AccountAssociationId", params.get("ConnectorAssociationIdentifier"))
-    if discovery_type == "CLOUD" and association_id is None:
-        raise ValidationException("AccountAssociationId is required for discovery type CLOUD.")
-    if discovery_type != "CLOUD" and "ControllerIdentifier" not in params:
-        raise ValidationException(f"ControllerIdentifier is required for discovery type {discovery_type}.")
-    if discovery_type == "CLOUD" and "ControllerIdentifier" in params:
-        raise ValidationException("ControllerIdentifier is not allowed for discovery type CLOUD.")
-    if discovery_type != "CLOUD" and (association_id is not None or "ConnectorDeviceIdList" in params):
-        raise ValidationException(f"AccountAssociationId is not allowed for discovery type {discovery_type}.")
-    if discovery_type == "CUSTOM" and not params.get("CustomProtocolDetail", {}).get("Name"):
-        raise ValidationException("CustomProtocolDetail must contain a non-empty Name.")
-    if discovery_type == "CONTROLLER_CAPABILITY_REDISCOVERY" and "Protocol" not in params:
-        raise ValidationException("Protocol is required for discovery type CONTROLLER_CAPABILITY_REDISCOVERY.")

@@ -1,21 +1,17 @@
 """The resources that the service keeps, and how each looks on the wire."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-type Wire = dict[str, Any]
-
-
-def present(members: Mapping[str, Any]) -> Wire:
-    """Leave out the members without a value: AWS never sends null."""
-    return {name: value for name, value in members.items() if value is not None}
+from .service_model import Wire, present
 
 
 @dataclass(slots=True, kw_only=True)
 class ManagedThing:
-    """A device or a hub. ``members`` holds what the caller may set, under AWS's member names."""
+    """A device or a hub. ``members`` holds what the caller may set, under AWS's member names.
+
+    ``described`` are the members about its capabilities, ``state`` the endpoints as the device reported them last.
+    """
 
     sequence: int
     id: str
@@ -33,6 +29,9 @@ class ManagedThing:
     connected: bool = False
     connectivity_changed_at: datetime | None = None
     disconnect_reason: str = "NONE"
+    described: Wire = field(default_factory=dict, repr=False)
+    state: list[Wire] = field(default_factory=list, repr=False)
+    certificate_pem: str | None = None
 
     @property
     def is_cloud(self) -> bool:
@@ -81,78 +80,6 @@ class HubDevice:
     device_types: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class CloudConnector:
-    """A vendor's connector: a Lambda function that speaks to the vendor's cloud."""
-
-    sequence: int
-    id: str
-    name: str
-    type: str
-    lambda_arn: str
-
-    def wire(self) -> Wire:
-        """GetCloudConnector, and a row of ListCloudConnectors."""
-        return {
-            "Id": self.id,
-            "Name": self.name,
-            "Type": self.type,
-            "EndpointType": "LAMBDA",
-            "EndpointConfig": {"lambda": {"arn": self.lambda_arn}},
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class ConnectorDestination:
-    """How end users link their accounts through a connector: by OAuth, by general authorization, or by either.
-
-    ``auth_materials`` are the names for the latter. ``cloud_devices`` is what an account linked from now on holds.
-    """
-
-    sequence: int
-    id: str
-    name: str
-    cloud_connector_id: str
-    secret_arn: str
-    oauth: bool
-    auth_materials: tuple[str, ...] = ()
-    description: str | None = None
-    cloud_devices: dict[str, CloudDevice] = field(default_factory=dict)
-
-    def summary(self) -> Wire:
-        """Return a row of ListConnectorDestinations."""
-        return present(
-            {
-                "Id": self.id,
-                "Name": self.name,
-                "Description": self.description,
-                "CloudConnectorId": self.cloud_connector_id,
-            }
-        )
-
-    def wire(self) -> Wire:
-        """GetConnectorDestination."""
-        secret = {"arn": self.secret_arn, "versionId": "0" * 32}
-        vendor = f"https://oauth.{self.id.lower().replace('_', '-')}.example"
-        oauth = {
-            "authUrl": f"{vendor}/authorize",
-            "tokenUrl": f"{vendor}/token",
-            "tokenEndpointAuthenticationScheme": "HTTP_BASIC",
-            "oAuthCompleteRedirectUrl": f"{vendor}/complete",
-        }
-        materials = [{"AuthMaterialName": name, "SecretsManager": secret} for name in self.auth_materials]
-        return self.summary() | present(
-            {
-                "AuthType": "OAUTH" if self.oauth else None,
-                "AuthConfig": present(
-                    {"oAuth": oauth if self.oauth else None, "GeneralAuthorization": materials or None}
-                ),
-                "SecretsManager": secret if self.oauth else None,
-                "OAuthCompleteRedirectUrl": oauth["oAuthCompleteRedirectUrl"] if self.oauth else None,
-            }
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingAuthorization:
     """An OAuth link that waits for the end user. ``token`` is the link's state parameter, good for one use."""
@@ -174,7 +101,8 @@ class AccountAssociation:
     description: str | None = None
     error_message: str | None = None
     auth_material: str | None = None
-    tags: dict[str, str] = field(default_factory=dict, repr=False)
+    tagged: Wire = field(default_factory=dict, repr=False)
+    """Has the member ``Tags``, if there are any."""
     pending: PendingAuthorization | None = None
     cloud_devices: dict[str, CloudDevice] = field(default_factory=dict)
 
@@ -253,7 +181,17 @@ class DeviceDiscovery:
     controller_id: str | None = None
     account_association_id: str | None = None
     only: tuple[str, ...] = ()
+    tags: dict[str, str] | None = field(default=None, repr=False)
     found: list[DiscoveredDevice] = field(default_factory=list)
+
+    def wants(self, connector_device_id: str) -> bool:
+        """Whether the job was asked about a device."""
+        return not self.only or connector_device_id in self.only
+
+    def found_cloud_device(self, connector_device_id: str | None) -> CloudDevice | None:
+        """Return a cloud device that the job found, ``None`` if it did not."""
+        devices = (row.device for row in self.found if isinstance(row.device, CloudDevice))
+        return next((device for device in devices if device.connector_device_id == connector_device_id), None)
 
     def wire(self) -> Wire:
         """GetDeviceDiscovery; a row of ListDeviceDiscoveries has Id, DiscoveryType and Status only."""
@@ -267,5 +205,6 @@ class DeviceDiscovery:
                 "FinishedAt": self.finished_at,
                 "ControllerId": self.controller_id,
                 "AccountAssociationId": self.account_association_id,
+                "Tags": self.tags,
             }
         )

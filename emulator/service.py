@@ -22,10 +22,18 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 from . import sigv4, sts
-from .exceptions import AccessDeniedException, ManagedIntegrationsError, SerializationException, ThrottlingException
+from .exceptions import (
+    AccessDeniedException,
+    InvalidRequestException,
+    ManagedIntegrationsError,
+    SerializationException,
+    ThrottlingException,
+    ValidationException,
+)
 from .faults import Refusal, garble
-from .responses import IMPLEMENTED, SERVICE, SIGNING_NAME, ManagedIntegrationsResponse
+from .responses import IMPLEMENTED, ManagedIntegrationsResponse
 from .serialize import JsonSerializer, XmlSerializer
+from .service_model import SERVICE, SIGNING_NAME
 from .sigv4 import Credential, SignedRequest
 from .timeline import wall_clock
 from .unknown_values import modernise
@@ -168,7 +176,7 @@ class Service:
             return self._work_of_sts(world, call, call.operation, credential, now)
         if not world.quota.allows(call.name):
             raise ThrottlingException(world.switches.throttling_status)
-        check_request(call.operation.input_shape, call.params)
+        _check(call.operation, call.params)
         if call.name not in IMPLEMENTED:
             message = f"{call.name} is in the service model, but the emulator doesn't implement it."
             raise ManagedIntegrationsError("UnknownOperationException", message)
@@ -281,6 +289,16 @@ def answer_with_faults(
         headers = {**reply.headers} | ({"Content-Type": content_type} if content_type else {})
         reply = Reply(status=reply.status, headers=headers, body=body)
     return reply, code
+
+
+def _check(operation: OperationModel, params: Mapping[str, Any]) -> None:
+    try:
+        check_request(operation.input_shape, params)
+    except ValidationException as error:
+        # The operations on tags have an error of their own for it.
+        if any(shape.name == "InvalidRequestException" for shape in operation.error_shapes):
+            raise InvalidRequestException(error.message) from None
+        raise
 
 
 def _endpoint(request: SignedRequest) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from moto.core.model import OperationModel
@@ -114,14 +115,18 @@ def start_session(world: World, role: Role, *, name: str, seconds: int) -> Assum
 
 
 def accept(session: AssumedRole, home: World) -> None:
-    """Let requests to a role's account be signed with its session's credentials until they expire."""
-    # moto's sessions end by this machine's clock; here they also age when a test moves the service time.
-    left = session.expiration - wall_clock().replace(tzinfo=None)
+    """Let requests to a role's account be signed with its session's credentials until they expire.
+
+    moto's sessions end by this machine's clock; here they also age when a test moves the service time, and their
+    Expiration is told by AWS's clock.
+    """
+    expires = home.timeline.now + (session.expiration - wall_clock().replace(tzinfo=None))
+    session.expiration = (expires + timedelta(seconds=home.faults.clock_offset)).replace(tzinfo=None)
     home.credentials[session.access_key_id] = Credential(
         access_key_id=session.access_key_id,
         secret_access_key=session.secret_access_key,
         session_token=session.session_token,
-        expires=home.timeline.now + left,
+        expires=expires,
         principal=session.arn,
     )
 

@@ -71,6 +71,36 @@ class Switches:
     before, and the operation doesn't list ConflictException. "ok" deregisters them."""
     association_deletion_delay: float = 2.0
     """How long an association stays ASSOCIATION_DELETING. 2: quick enough to watch."""
+    cloud_discoveries: Literal["emulated", "connector"] = "emulated"
+    """Who answers a CLOUD discovery. "emulated": the vendor accounts of the world. "connector": whoever calls
+    SendConnectorEvent, and a job that gets no last event times out."""
+    failed_connector_event: Literal["FAILED", "RUNNING"] = "FAILED"
+    """A job's status after a DEVICE_DISCOVERY event with a StatusCode of neither 2xx nor 3xx. FAILED: the guide says
+    what those two mean only."""
+    uncontrollable_thing: Literal["validation", "accept"] = "validation"
+    """SendManagedThingCommand to a thing that isn't ACTIVATED, or through an association it isn't registered with.
+    "validation": only ACTIVATED things can be controlled, and the operation doesn't list ConflictException."""
+    command_delay: float = 1.0
+    """Time until a command shows in the state. 1: quick enough to watch; the guide only says that it comes later."""
+    certificate_of_others: Literal["not_found", "empty"] = "not_found"
+    """GetManagedThingCertificate of a thing that has none. "not_found": the operation lists
+    ResourceNotFoundException."""
+    duplicate_name: Literal["ok", "conflict"] = "ok"
+    """A second resource of one kind with the same Name, where that isn't what identifies it. "ok": ids are made up."""
+    delete_in_use: Literal["validation", "ok"] = "validation"
+    """DeleteCloudConnector with connector destinations, DeleteDestination with notification configurations.
+    "validation": as documented for connector destinations with associations; neither lists ConflictException."""
+    second_event_log_configuration: Literal["conflict", "ok"] = "conflict"
+    """CreateEventLogConfiguration for a resource that has one. "conflict": the operation lists ConflictException."""
+    provisioning_profile_delay: float = 0.0
+    """How long a provisioning profile stays CREATE_IN_PROGRESS. 0: nothing says that anybody has to wait."""
+    encryption_update_delay: float = 0.0
+    """How long the default encryption stays UPDATE_IN_PROGRESS. 0: as above."""
+    unset_configuration: Literal["not_found", "empty"] = "not_found"
+    """Get of a hub or runtime log configuration that was never put. "not_found": both list
+    ResourceNotFoundException."""
+    reregister_endpoint: Literal["ok", "conflict"] = "ok"
+    """RegisterCustomEndpoint a second time. "ok": the operation says that it returns the endpoint."""
     throttling_status: Literal[429, 400] = 429
     """HTTP status of ThrottlingException. 429 is the model's, 400 that of AWS's page of common errors."""
     default_page_size: int = 50

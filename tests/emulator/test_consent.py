@@ -163,7 +163,7 @@ def test_nothing_decided(link: Link) -> None:
 
 
 def test_names_are_escaped(client: Any, world: World) -> None:
-    world.backend.linking.destinations["contoso-locks"].name = "<b>Vendor</b>"
+    world.backend.connector_destinations.get("contoso-locks").members["Name"] = "<b>Vendor</b>"
     answer = client.create_account_association(ConnectorDestinationId="contoso-locks")
     page = browse(answer["OAuthAuthorizationUrl"])
     assert "&lt;b&gt;Vendor&lt;/b&gt; wants" in page.text

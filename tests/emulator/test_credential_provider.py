@@ -117,6 +117,14 @@ def test_frozen_time(device: Device, freezer: FrozenDateTimeFactory) -> None:
     assert answer.headers["date"] == "Mon, 05 May 2031 12:00:00 GMT"
 
 
+@pytest.mark.parametrize("offset", [0, -7200, 7200])
+def test_expiration_is_by_the_clock_of_aws(device: Device, world: World, offset: float) -> None:
+    world.advance(86_400)
+    world.set_clock_offset(offset)
+    expiration = datetime.fromisoformat(device.ask().json["credentials"]["expiration"])
+    assert abs(expiration - (world.now + timedelta(seconds=offset, hours=1))) < timedelta(minutes=1)
+
+
 def test_request_log(device: Device, world: World) -> None:
     answer = device.ask()
     (request,) = world.requests

@@ -19,6 +19,8 @@ from botocore.exceptions import EndpointConnectionError
 import pytest
 
 from emulator import Emulator, World, coverage
+from emulator.responses import IMPLEMENTED
+from emulator.service_model import MODEL
 
 from .conftest import CONFIG, code_of, make_client
 
@@ -238,6 +240,7 @@ def test_command_line_names_what_is_wrong(emulator: Emulator) -> None:
 def test_table_of_operations_is_current() -> None:
     text = coverage.README.read_text(encoding="utf-8")
     assert coverage.updated(text) == text
+    assert coverage.REASONS.keys() == set(MODEL.operation_names) - IMPLEMENTED.keys()
     assert coverage.table().count("\n| ") == 85
     assert "| RegisterAccountAssociation | implemented |" in coverage.table()
     with pytest.raises(ValueError, match="no place"):

@@ -107,9 +107,9 @@ def test_error_looks_like_aws(send: Send, world: World) -> None:
 
 def test_unknown_path_and_operations_that_are_routed_only(client: Any, send: Send) -> None:
     assert send("/no-such-thing").headers["x-amzn-errortype"] == "UnknownOperationException"
-    code, status, message = error_of(client.list_credential_lockers)
+    code, status, message = error_of(client.list_ota_tasks)
     assert (code, status) == ("UnknownOperationException", 404)
-    assert "ListCredentialLockers" in message
+    assert "ListOtaTasks" in message
 
 
 def test_every_operation_is_routed_and_validated(send: Send, world: World) -> None:
