@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import pytest
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
 
 from .emulator_fixtures import empty_world, emulator_fixture, world
 
@@ -15,3 +17,9 @@ def _real_parts(enable_custom_integrations: None, socket_enabled: None, monkeypa
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Leave out of snapshots what differs in every run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)

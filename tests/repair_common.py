@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.mi_registration import linking
@@ -18,7 +19,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 
-from .common import PUT, REGISTER, act
+from .common import PUT, REGISTER, act, poll
 
 FIX_URL = "/api/repairs/issues/fix"
 IGNORE_OWN_WARNING_OF_HTTP = pytest.mark.filterwarnings("ignore:It is recommended to use web")
@@ -74,12 +75,37 @@ def accept(world: World) -> None:
 
 async def fail_to_register(
     hass: HomeAssistant, world: World, thing_id: str, association_id: str, message: str = "by request of a test"
-) -> None:
-    """Let AWS refuse to register a thing for good."""
+) -> str:
+    """Let AWS refuse to register a thing for good; return the id of the repair."""
     refuse(world, message)
     with pytest.raises(HomeAssistantError, match=message):
         await act(hass, REGISTER, managed_thing_id=thing_id, account_association_id=association_id)
     await hass.async_block_till_done(wait_background_tasks=True)
+    return f"registration_failed_{thing_id}_{association_id}"
+
+
+async def expire_authorization(hass: HomeAssistant, entry: MockConfigEntry, world: World, association_id: str) -> str:
+    """Let an association need a new authorization; return the id of the repair."""
+    world.expire_authorization(association_id)
+    assert await poll(hass, entry)
+    return f"authorization_expired_{association_id}"
+
+
+async def delete_association(hass: HomeAssistant, entry: MockConfigEntry, world: World, association_id: str) -> str:
+    """Let an association be deleted in the cloud; return the id of the repair."""
+    world.remove_association(association_id)
+    assert await poll(hass, entry)
+    return f"association_deleted_{association_id}"
+
+
+async def leave_in_discovered(
+    hass: HomeAssistant, entry: MockConfigEntry, world: World, thing_id: str, association_id: str
+) -> str:
+    """Let AWS never be done with a thing; return the id of the repair."""
+    world.register(thing_id, association_id, status="PRE_ASSOCIATED")
+    world.update_thing(thing_id, status="DISCOVERED")
+    assert await poll(hass, entry)
+    return f"thing_stuck_in_discovered_{thing_id}"
 
 
 class FixFlow:

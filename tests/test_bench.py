@@ -6,10 +6,23 @@ from pathlib import Path
 import sys
 import time
 
+from PIL import Image, ImageColor
 import pytest
 
-from bench.report import BEGIN, END, headline, report, spread, write
-from bench.scenarios import Poll, SetUp, Way, measure_poll, measure_registration, measure_set_up
+from bench.cloud import LATENCY
+from bench.plot import LINES, draw
+from bench.report import BEGIN, END, Figures, headline, report, spread, write
+from bench.scenarios import (
+    Day,
+    Fleet,
+    Reactions,
+    Way,
+    measure_day,
+    measure_fleet,
+    measure_reactions,
+    measure_registration,
+    measure_sdk,
+)
 from bench.stalls import measured
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.xdist_group("bench")]
@@ -51,17 +64,35 @@ def test_command_line(stand_in: Path) -> None:
     assert len({call[call.index("--managed-thing-id") + 1] for call in calls}) == PAIRS
 
 
-def test_poll() -> None:
-    poll = measure_poll(300, 1, 1, settle=0)
-    # Two pages of things, one of registrations, one of associations.
-    assert poll.pages == 4
-    assert poll.list_calls == [poll.pages]
-    assert poll.states_written == 0
+def test_fleet() -> None:
+    fleet = measure_fleet(300, 1, polls=1, settle=0)
+    # Two pages of things, one of registrations, one of associations; before them, whose credentials these are.
+    assert (fleet.pages, fleet.waits) == (4, 3)
+    assert fleet.list_calls == [fleet.pages]
+    assert fleet.polls[0]["written"] == 0
+    kinds = (fleet.first, fleet.again, fleet.bare_first, fleet.bare_again)
+    assert {runs[0]["states"] for runs in kinds} == {fleet.first[0]["states"]}
+    assert fleet.first[0]["states"] > 600
+    assert fleet.again[0]["fresh"] > fleet.again[0]["wall"]
 
 
-def test_set_up_adds_what_the_bare_integration_adds() -> None:
-    set_up = measure_set_up(20, 1)
-    assert set_up.ours[0]["states"] == set_up.bare[0]["states"] > 40
+def test_day() -> None:
+    day = measure_day(10, 60)
+    # At least three synchronisations of three calls each, and as often whether the hub is connected.
+    assert day.calls >= 12
+    assert day.states_written == 0
+    assert day.bytes_written > 0
+
+
+def test_reactions() -> None:
+    reactions = measure_reactions(10, 1)
+    assert reactions.notice[0] > LATENCY
+    assert reactions.register[0] > LATENCY
+
+
+def test_sdk() -> None:
+    (sdk,) = measure_sdk(1)
+    assert all(cost > 0 for part in ("load", "clients") for cost in sdk[part].values())
 
 
 async def test_stalls() -> None:
@@ -75,21 +106,43 @@ async def test_stalls() -> None:
     assert stalls.cpu > 0
 
 
+def _figures() -> Figures:
+    stalls = {"wall": 12.0, "cpu": 10.0, "collector": 1.0}
+    cost = {"states": 9, "wall": 2.0, "cpu": 1.0, "memory": 2**21, "stalls": stalls}
+    fleet = Fleet(things=50, pages=4, waits=5)
+    fleet.list_calls = [4.0]
+    fleet.first, fleet.bare_first = [cost], [cost | {"wall": 1.0}]
+    fleet.again, fleet.bare_again = [cost | {"fresh": 3.0}], [cost | {"wall": 1.6}]
+    fleet.polls = [cost | {"number": 2, "written": 0}]
+    part = {"wall": 0.3, "cpu": 0.5, "memory": 2**20}
+    return Figures(
+        ways=[
+            Way(name="register", pairs=200, ratios=[1.0, 1.5, 1.25], throttled=[0.0, 0.02, 0.01], cpu=[0.5], failed=7)
+        ],
+        fleets=[fleet],
+        sdk=[{"load": part, "clients": part}],
+        day=Day(things=50, calls=384, states_written=0, bytes_written=2**19),
+        reactions=Reactions(notice=[0.125], register=[0.5]),
+    )
+
+
 def test_report(tmp_path: Path) -> None:
-    way = Way(name="register", pairs=200, ratios=[1.0, 1.5, 1.25], throttled=[0.0, 0.02, 0.01], cpu=[0.5], failed=7)
-    stall = {"wall": 12.0, "cpu": 10.0, "collector": 1.0}
-    poll = Poll(things=500, pages=4, list_calls=[4.0], stalls=[stall], set_up_stalls=[stall], bare_stalls=[stall])
-    costs = {"states": 9, "wall": 2.0, "cpu": 1.0, "memory": 2**21}
-    set_up = SetUp(things=50, ours=[costs], bare=[costs | {"wall": 1.0}])
+    figures = _figures()
     assert spread([0.5]) == "0.50"
-    last = headline([way], poll, set_up)
+    last = headline(figures)
     assert "register 1.25 (1.00–1.50) × limit, 7 failed, 1.0 % 429" in last
     assert "4/4 pages" in last
-    assert "2.00 × time, 1.00 × memory" in last
+    assert "start 1.25 × and first set-up 2.00 × time, 1.00 × memory" in last
     assert "\n" not in last
 
-    text = report([way], poll, set_up)
+    text = report(figures)
     assert "| register | 200 | 1.25 (1.00–1.50) | 7 | 1.0 (0.0–2.0) % | 0.50 | – |" in text
+    # Five answers of 40 ms each and 0.3 s of the SDK off two seconds; half of the CPU and of the memory are the SDK's.
+    assert "| 50 | 9 | 1.25 | 1.00 | 2.00 | 1.50 | 1.00 | 0.50 | 1.00 | 0.50 |" in text
+    assert "| 50 | this integration | 2.00 s | 1.00 s | 3.00 s | 2.00 s | 1.00 s | 2.0 MiB | 41.0 KiB |" in text
+    assert "4 list calls for 4 pages, 0.50 s of CPU, 0 states written" in text
+    assert "| import boto3 | 0.30 s | 0.50 s | 1.0 MiB |" in text
+    assert "| written to disk in that day | 0.50 MiB |" in text
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}old\n{END}after\n", encoding="utf-8")
     write(text, readme)
@@ -98,3 +151,11 @@ def test_report(tmp_path: Path) -> None:
     readme.write_text("no place\n", encoding="utf-8")
     with pytest.raises(ValueError, match="no place for figures"):
         write(text, readme)
+
+
+def test_plot(tmp_path: Path) -> None:
+    figures = _figures()
+    draw(figures.fleets, tmp_path / "growth.png")
+    with Image.open(tmp_path / "growth.png") as picture:
+        colours = {colour for _, colour in picture.getcolors(picture.width * picture.height) or ()}
+    assert {ImageColor.getrgb(colour) for _, _, colour, _ in LINES} <= colours

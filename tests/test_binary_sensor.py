@@ -4,7 +4,6 @@ from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
-from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 import custom_components.mi_registration as integration
@@ -14,12 +13,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .common import CONNECTIVITY, HUB, entity_id, fixed_home, loaded, pass_time, poll, state
-
-
-@pytest.fixture
-def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Leave out of snapshots what differs in every run."""
-    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 async def test_binary_sensors(

@@ -1,21 +1,31 @@
 """Nothing blocks Home Assistant's event loop, and nothing secret is logged."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 import http.client
 import logging
 import threading
 import time
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.mi_registration import matcher
 from custom_components.mi_registration.const import DOMAIN
+from custom_components.mi_registration.diagnostics import (
+    async_get_config_entry_diagnostics,
+    async_get_device_diagnostics,
+)
 from emulator import Emulator, World
 from homeassistant import block_async_io
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 
 from .common import (
     ACME,
     DEREGISTER,
+    GET_REGISTRATIONS,
     HUB_CHILD,
     LIGHT,
     OTHER_LIGHT,
@@ -23,6 +33,8 @@ from .common import (
     REGISTER,
     act,
     coordinator_of,
+    data_of,
+    device,
     loaded,
     pass_time,
     poll,
@@ -30,6 +42,29 @@ from .common import (
     shorten_waits,
 )
 from .flow_common import set_up
+
+
+async def _registrations(hass: HomeAssistant, _entry: MockConfigEntry, _local_device_id: str) -> object:
+    return await act(hass, GET_REGISTRATIONS)
+
+
+async def _registrations_of_device(hass: HomeAssistant, _entry: MockConfigEntry, local_device_id: str) -> object:
+    return await act(hass, GET_REGISTRATIONS, device_id=local_device_id)
+
+
+async def _account_diagnostics(hass: HomeAssistant, entry: MockConfigEntry, _local_device_id: str) -> object:
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+async def _device_diagnostics(hass: HomeAssistant, entry: MockConfigEntry, _local_device_id: str) -> object:
+    light = next(thing for thing in coordinator_of(entry).data.managed_things if thing.name == LIGHT)
+    found = device(hass, entry, light.managed_thing_id)
+    assert found is not None
+    return await async_get_device_diagnostics(hass, entry, found)
+
+
+LOOKS = [_registrations, _registrations_of_device, _account_diagnostics, _device_diagnostics]
+"""What asks the matcher."""
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +161,51 @@ async def test_log(hass: HomeAssistant, emulator: Emulator, world: World, caplog
         and not record.name.startswith(("custom_components.mi_registration", "asyncio"))
         and "custom integration mi_registration" not in record.getMessage()
     ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_other_work_goes_on(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[HomeAssistant, MockConfigEntry, str], Awaitable[object]],
+) -> None:
+    """However many local devices came, whoever asks for matches takes them in bit by bit."""
+    entry = await loaded(hass, emulator, world)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    monkeypatch.setattr(matcher, "INDEXED_PER_SLICE", 1)
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    serials = [f"SN{number:04}" for number in range(30)]
+    local = [
+        dr.async_get(hass).async_get_or_create(
+            config_entry_id=other.entry_id, identifiers={("other", str(number))}, serial_number=serial
+        )
+        for number, serial in enumerate(serials)
+    ]
+    await data_of(entry).matcher.async_match(local[0].id, world.thing_id(LIGHT))
+    turn = 0
+    turns: dict[str | None, int] = {}
+    normalized_serial = matcher.normalized_serial
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def note(serial: str | None) -> str | None:
+        turns[serial] = turn
+        return normalized_serial(serial)
+
+    monkeypatch.setattr(matcher, "normalized_serial", note)
+    for changed in local:
+        dr.async_get(hass).async_update_device(changed.id, name_by_user="Changed")
+    counting = hass.async_create_background_task(count(), "count turns")
+    await look(hass, entry, local[0].id)
+    counting.cancel()
+    assert len({turns[serial] for serial in serials}) == len(serials)
 
 
 async def test_threads_are_named(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

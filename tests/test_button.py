@@ -4,7 +4,6 @@ from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
-from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 import custom_components.mi_registration as integration
@@ -39,12 +38,6 @@ from .common import (
     state,
     writes,
 )
-
-
-@pytest.fixture
-def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Leave out of snapshots what differs in every run."""
-    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture(autouse=True)
@@ -104,20 +97,27 @@ async def test_synchronize_fails(hass: HomeAssistant, emulator: Emulator, world:
     assert coordinator_of(entry).last_update_success
 
 
+async def was_registered(
+    hass: HomeAssistant, entry: MockConfigEntry, world: World, thing_id: str, association_id: str
+) -> None:
+    """Register a thing from here, and let somebody else deregister it."""
+    await act(
+        hass,
+        REGISTER,
+        managed_thing_id=thing_id,
+        account_association_id=association_id,
+        device_discovery_id=world.discovery_id(association_id),
+    )
+    world.deregister(thing_id, association_id)
+    assert await poll(hass, entry)
+
+
 async def test_register_with_the_only_association(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """With one association here it is clear what to register with; the discovery is remembered."""
     acme = world.association_id(ACME)
     entry = await loaded(hass, emulator, world, association_ids=[acme])
     light = world.thing_id(LIGHT)
-    await act(
-        hass,
-        REGISTER,
-        managed_thing_id=light,
-        account_association_id=acme,
-        device_discovery_id=world.discovery_id(acme),
-    )
-    world.deregister(light, acme)
-    assert await poll(hass, entry)
+    await was_registered(hass, entry, world, light, acme)
     await press(hass, light, "register")
     assert world.registrations[light, acme] == "ASSOCIATED"
     await hass.async_block_till_done()
@@ -131,15 +131,7 @@ async def test_register_with_the_association_of_before(hass: HomeAssistant, emul
     """With several, the one that the thing was registered with before is meant."""
     entry = await loaded(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    await act(
-        hass,
-        REGISTER,
-        managed_thing_id=light,
-        account_association_id=acme,
-        device_discovery_id=world.discovery_id(acme),
-    )
-    world.deregister(light, acme)
-    assert await poll(hass, entry)
+    await was_registered(hass, entry, world, light, acme)
     await press(hass, light, "register")
     assert world.registrations[light, acme] == "ASSOCIATED"
 

@@ -481,6 +481,22 @@ async def test_unknown_region(hass: HomeAssistant, emulator: Emulator, world: Wo
     await assert_completes(hass, await submit(hass, result, access_key(world)), world)
 
 
+async def test_sdk_too_old(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A boto3 that doesn't know the service is named; once it is updated, the same form works."""
+    result = await to_credentials(hass, emulator, world)
+    with monkeypatch.context() as patched:
+        patched.setattr("boto3.Session.get_available_services", lambda _: ["sts"])
+        result = await submit(hass, result, access_key(world))
+    assert (result["step_id"], result["errors"]) == ("access_key", {"base": "sdk_too_old"})
+    assert result["description_placeholders"] is not None
+    assert "or newer" in result["description_placeholders"]["message"]
+    assert world.requests == []
+
+    await assert_completes(hass, await submit(hass, result, access_key(world)), world)
+
+
 async def test_already_configured(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """One account and Region has one entry, by whatever credentials."""
     entry = add_entry(hass, emulator, world)

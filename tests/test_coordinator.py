@@ -1,18 +1,24 @@
 """What a synchronisation reads, and what Home Assistant shows after it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from datetime import timedelta
 import itertools
 from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.mi_registration.activity import EVENT_ACTIVITY, Activity
 from custom_components.mi_registration.aws.errors import ThrottledError
+from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.coordinator import update_error
+from custom_components.mi_registration.pacing import Pacing
 from emulator import Emulator, World
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .common import (
     ACME,
@@ -38,7 +44,10 @@ from .common import (
     poll,
     shorten_waits,
     state,
+    state_of,
 )
+from .emulator_fixtures import own_world
+from .flow_common import add_entry, set_up
 
 OWNER = "robin"
 
@@ -61,8 +70,6 @@ async def test_polls_by_itself(hass: HomeAssistant, emulator: Emulator, world: W
     """The lists are read again once in each interval."""
     await loaded(hass, emulator, world, options={"scan_interval_minutes": 30})
     world.clear_requests()
-    await pass_time(hass, 14 * 60)
-    assert world.count(LIST_THINGS) == 0
     await pass_time(hass, 30 * 60 + 1)
     assert world.count(LIST_THINGS) == 1
     assert world.count(LIST_ASSOCIATIONS) == 1
@@ -115,6 +122,31 @@ async def test_a_device_goes_only_after_a_good_read(hass: HomeAssistant, emulato
     assert device(hass, entry, light) is not None
     assert await poll(hass, entry)
     assert device(hass, entry, light) is None
+
+
+async def test_a_device_that_something_else_removes(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Without a device there are no entities; both come with the next news of the thing."""
+    entry = await loaded(hass, emulator, world)
+
+    @callback
+    def remove(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        if event.data["action"] == "create":
+            dr.async_get(hass).async_remove_device(event.data["device_id"])
+
+    stop = hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, remove)
+    lamp = world.add_thing(name="Lamp")
+    assert await poll(hass, entry)
+    assert device(hass, entry, lamp) is None
+    registry = er.async_get(hass)
+    assert registry.async_get_entity_id("sensor", DOMAIN, f"{lamp}_registration") is None
+    stop()
+    world.update_thing(lamp, Name="Floor lamp")
+    assert await poll(hass, entry)
+    found = device(hass, entry, lamp)
+    assert found is not None
+    shown = registry.async_get(entity_id(hass, "sensor", lamp, "registration"))
+    assert shown is not None
+    assert shown.device_id == found.id
 
 
 async def test_things_change(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
@@ -248,6 +280,53 @@ async def test_scope_of_an_owner(hass: HomeAssistant, emulator: Emulator, world:
     assert world.requests == []
 
 
+async def test_scope_of_a_large_account(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The associations of all homes are read less often the longer their list is; only this home's are kept."""
+    acme = world.association_id(ACME)
+    for number in range(499):
+        world.add_association(name=f"Home {number}")
+    entry = await loaded(hass, emulator, world, association_ids=[acme], options={"owner": OWNER})
+    coordinator = coordinator_of(entry)
+
+    async def pages() -> int:
+        world.clear_requests()
+        assert await poll(hass, entry)
+        assert world.count(LIST_THINGS) == 1
+        return world.count(LIST_ASSOCIATIONS)
+
+    # 501 associations are three pages.
+    assert [await pages() for _ in range(6)] == [0, 0, 3, 0, 0, 3]
+    assert set(coordinator.data.associations_by_id) == {acme}
+
+    # Whoever asks for it gets the newest.
+    world.set_association_state(acme, "REFRESH_TOKEN_EXPIRED")
+    assert await pages() == 0
+    assert state(hass, "sensor", acme, "state") == "association_succeeded"
+    await coordinator.async_synchronize()
+    await hass.async_block_till_done()
+    assert state(hass, "sensor", acme, "state") == "refresh_token_expired"
+
+    # A throttled list is left for later, and what was known stays.
+    assert [await pages() for _ in range(2)] == [0, 0]
+    world.refuse(LIST_ASSOCIATIONS, "ThrottlingException")
+    assert await pages() == 1
+    assert state(hass, "sensor", acme, "state") == "refresh_token_expired"
+    assert await pages() == 0
+    for _ in range(6):
+        if await pages():
+            break
+    else:
+        pytest.fail("The list was not read again.")
+
+
+async def test_scope_in_an_account_that_throttles(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A home that was never read needs its associations, too."""
+    world.refuse(LIST_ASSOCIATIONS, "ThrottlingException")
+    entry = add_entry(hass, emulator, world, association_ids=[world.association_id(ACME)], options={"owner": OWNER})
+    await set_up(hass, entry)
+    assert state_of(entry) is ConfigEntryState.SETUP_RETRY
+
+
 async def test_scope_gets_another_association(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """An association added to a scoped entry is read at once: nothing was known of its registrations."""
     acme, northwind = world.association_id(ACME), world.association_id(NORTHWIND)
@@ -344,7 +423,8 @@ def test_pause_after_throttling() -> None:
     """A Retry-After of AWS's counts, but never shortens the pause."""
 
     def pause(retry_after: float | None) -> float | None:
-        error = update_error(ThrottledError("", code="", operation="", iam_action="", retry_after=retry_after))
+        throttled = ThrottledError("", code="", operation="", iam_action="", retry_after=retry_after)
+        error = update_error(throttled, Pacing(timedelta(minutes=15)))
         return getattr(error, "retry_after", None)
 
     assert pause(1000) == 1000
@@ -354,16 +434,21 @@ def test_pause_after_throttling() -> None:
         assert 60 <= seconds <= 300
 
 
-async def test_many_entities(hass: HomeAssistant, emulator: Emulator) -> None:
+@pytest.fixture
+def large_world(emulator: Emulator, socket_enabled: None) -> Generator[World]:
+    """Create an account with many devices."""
+    yield from own_world(emulator, "fleet:150")
+
+
+async def test_many_entities(hass: HomeAssistant, emulator: Emulator, large_world: World) -> None:
     """All entities of a large account follow, though they are told in slices."""
-    world = emulator.create_world("fleet:150")
-    entry = await loaded(hass, emulator, world)
-    world.offline()
+    entry = await loaded(hass, emulator, large_world)
+    large_world.offline()
     assert not await poll(hass, entry)
-    things = [identifier for identifier, thing in world.things.items() if thing["Role"] == "DEVICE"]
+    things = [identifier for identifier, thing in large_world.things.items() if thing["Role"] == "DEVICE"]
     assert len(things) == 149
     assert {state(hass, "sensor", thing_id, "registration") for thing_id in things} == {STATE_UNAVAILABLE}
-    world.offline(offline=False)
+    large_world.offline(offline=False)
     assert await poll(hass, entry)
     assert STATE_UNAVAILABLE not in {state(hass, "sensor", thing_id, "registration") for thing_id in things}
 
@@ -465,3 +550,19 @@ async def test_two_entries_share_the_quota_of_an_account(
     assert await hass.config_entries.async_reload(first.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert quota(first) is before
+
+
+async def test_later_news_do_not_overtake(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is announced while many listeners are told of an earlier change comes after that."""
+    monkeypatch.setattr("custom_components.mi_registration.coordinator.LISTENERS_PER_SLICE", 2)
+    entry = await loaded(hass, emulator, world)
+    coordinator = coordinator_of(entry)
+    told: list[str] = []
+    entry.async_on_unload(coordinator.async_add_listener(lambda: told.append("entity"), "the last one"))
+    hass.bus.async_listen(EVENT_ACTIVITY, callback(lambda _: told.append("automation")))
+    coordinator.async_touch([*(world.thing_id(name) for name in (LIGHT, REGISTERED_LIGHT, HUB)), "the last one"])
+    coordinator.async_announce(world.association_id(ACME), Activity.AUTHORIZATION_EXPIRED, {"state": None})
+    await hass.async_block_till_done()
+    assert told == ["entity", "automation"]

@@ -234,7 +234,7 @@ async def test_running(hass: HomeAssistant, emulator: Emulator, world: World, mo
     assert found["status"] == "running"
     assert len(found["devices"]) == 3
     # A job that isn't over says nothing yet of what is registered or not.
-    assert discoveries.unregistered(acme) == []
+    assert discoveries.unregistered(acme) == ()
     await until(hass, lambda: len(pauses) >= 9)
     assert pauses[:3] == [3.0, 4.5, 6.75]
     assert pauses[7:9] == [30.0, 30.0]

@@ -32,6 +32,7 @@ from .common import (
     REGISTER,
     REGISTERED_LIGHT,
     act,
+    coordinator_of,
     data_of,
     item,
     loaded,
@@ -490,3 +491,17 @@ async def test_search_that_fails_sends_nothing(hass: HomeAssistant, emulator: Em
     assert [params["DeviceDiscoveryId"] for params in params_of(world, PUT)] == [
         world.discovery_id(world.association_id(ACME))
     ]
+
+
+async def test_lost_answer_and_lists_that_can_not_be_read(
+    hass: HomeAssistant, emulator: Emulator, world: World
+) -> None:
+    """Nothing is sent again before the lists say that the work of a request whose answer got lost was not done."""
+    entry = await ready(hass, emulator, world)
+    world.drop(PUT, "after")
+    world.refuse(LIST_REGISTRATIONS, "InternalServerException", times=2)
+    assert item(await act(hass, REGISTER, **wish(world)))["status"] == "queued"
+    # The newest Inventory is good, but older than the request.
+    assert coordinator_of(entry).last_update_success
+    await assert_registered(hass, world, entry)
+    assert world.count(PUT) == 1

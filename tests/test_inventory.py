@@ -36,7 +36,7 @@ LAMP = ManagedThing(
     connector_destination_id="acme",
 )
 ACME = AccountAssociation(
-    account_association_id="acme", state=AssociationState.ASSOCIATION_SUCCEEDED, name="Acme", description="secret-ish"
+    account_association_id="acme", state=AssociationState.ASSOCIATION_SUCCEEDED, name="Acme", error_message="told once"
 )
 LAMP_AT_ACME = Registration(
     managed_thing_id="lamp", account_association_id="acme", status=RegistrationStatus.PRE_ASSOCIATED
@@ -123,7 +123,7 @@ def test_stored_form() -> None:
             replace(thing, brand=None, model=None, serial_number=None, owner=None, connector_device_id=None)
             for thing in HOME.managed_things
         ],
-        [replace(ACME, description=None)],
+        [replace(ACME, error_message=None)],
         [LAMP_AT_ACME],
     )
     for sensitive in ("Brightbolt", "BB-2", "S-1", "S-2", "c-2", "robin"):

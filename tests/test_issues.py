@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
@@ -23,7 +24,7 @@ from .common import (
     loaded,
     poll,
 )
-from .engine_common import make_quick, ready, reload, settle
+from .engine_common import make_quick, ready, reload, settle, until
 from .flow_common import add_entry, set_up
 from .repair_common import accept, fail_to_register, issue, issues, text_of
 
@@ -33,6 +34,14 @@ CREATE_ISSUE_TIES = "config_entry_id" in ir.IssueEntry.__annotations__
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     make_quick(monkeypatch)
+
+
+def assert_belongs(shown: ir.IssueEntry, entry: MockConfigEntry) -> None:
+    """Fail unless a repair is an entry's: in its data, and by Home Assistant's own link where that exists."""
+    assert shown.data is not None
+    assert shown.data["entry_id"] == entry.entry_id
+    if CREATE_ISSUE_TIES:
+        assert getattr(shown, "config_entry_id", None) == entry.entry_id
 
 
 async def test_nothing_to_mend(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
@@ -241,6 +250,52 @@ async def test_same_repair_of_two_accounts(hass: HomeAssistant, emulator: Emulat
         assert await hass.config_entries.async_unload(second.entry_id)
 
 
+@pytest.mark.parametrize("end", ["mended", "removed", "disabled"])
+async def test_repair_of_two_accounts_becomes_the_others(
+    hass: HomeAssistant, emulator: Emulator, world: World, end: str
+) -> None:
+    """When the account that a repair was shown for no longer has it, it speaks of the one that does."""
+    first = await loaded(hass, emulator, world)
+    with fixed_home(emulator) as other:
+        second = add_entry(hass, emulator, other, association_ids=other.associations)
+        await set_up(hass, second)
+        action = f"iotmanagedintegrations:{LIST_ASSOCIATIONS}"
+        issue_id = f"missing_permission_{action}"
+        for entry, home in ((first, world), (second, other)):
+            home.deny(action)
+            assert await poll(hass, entry)
+        assert_belongs(issue(hass, issue_id), second)
+        if end == "mended":
+            other.allow(action)
+            assert await poll(hass, second)
+        elif end == "removed":
+            await hass.config_entries.async_remove(second.entry_id)
+        else:
+            await hass.config_entries.async_set_disabled_by(second.entry_id, ConfigEntryDisabler.USER)
+        await settle(hass)
+        assert issues(hass) == {issue_id}
+        shown = issue(hass, issue_id)
+        assert_belongs(shown, first)
+        assert shown.translation_placeholders is not None
+        assert shown.translation_placeholders["name"] == first.title
+        if end == "mended":
+            assert await hass.config_entries.async_unload(second.entry_id)
+
+
+async def test_disabled_entry_has_no_repairs(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """What the user switched off needs no hand, until it is switched on again."""
+    entry = await loaded(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    await settle(hass)
+    assert issues(hass) == set()
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+    await until(hass, lambda: issues(hass) == {f"authorization_expired_{acme}"})
+    await settle(hass)
+
+
 async def test_removal_takes_the_repairs(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """An entry that is removed leaves no repair behind."""
     entry = await loaded(hass, emulator, world)
@@ -261,12 +316,7 @@ async def test_ties_to_the_entry(hass: HomeAssistant, emulator: Emulator, world:
     acme = world.association_id(ACME)
     world.expire_authorization(acme)
     assert await poll(hass, entry)
-    shown = issue(hass, f"authorization_expired_{acme}")
-    assert shown.data is not None
-    assert shown.data["entry_id"] == entry.entry_id
-    assert shown.domain == DOMAIN
-    if CREATE_ISSUE_TIES:
-        assert getattr(shown, "config_entry_id", None) == entry.entry_id
+    assert_belongs(issue(hass, f"authorization_expired_{acme}"), entry)
 
 
 async def test_registered_thing_needs_nothing(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

@@ -87,6 +87,32 @@ async def test_expired_is_announced_once(hass: HomeAssistant, emulator: Emulator
     assert issues(hass) == {f"authorization_expired_{acme}"}
 
 
+async def test_renewal_that_nobody_finishes(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """As long as the end user didn't agree at the vendor, everything says so, also after a restart."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    fired = follow_activity(hass, acme)
+    world.set_association_state(acme, "REFRESH_TOKEN_EXPIRED")
+    assert await poll(hass, entry)
+    world.set_association_state(acme, "ASSOCIATION_IN_PROGRESS")
+
+    async def _check() -> None:
+        assert await poll(hass, entry)
+        assert state(hass, "sensor", acme, "state") == "association_in_progress"
+        assert state(hass, "binary_sensor", acme, "authorization_problem") == "on"
+        assert issues(hass) == {f"authorization_expired_{acme}"}
+        assert [kind for kind, _ in fired] == ["authorization_expired"]
+
+    await _check()
+    await reload(hass, entry)
+    await _check()
+    world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
+    assert await poll(hass, entry)
+    assert state(hass, "binary_sensor", acme, "authorization_problem") == "off"
+    assert issues(hass) == set()
+    assert [kind for kind, _ in fired] == ["authorization_expired", "authorization_restored"]
+
+
 async def test_one_state_of_trouble_to_another(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """A failed renewal is the same trouble: no second event, but the repair says the new reason."""
     entry = await ready(hass, emulator, world)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from custom_components.mi_registration import logbook
+from custom_components.mi_registration.activity import EVENT_ACTIVITY, Activity
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.coordinator import EVENT_ACTIVITY, Activity
 from emulator import Emulator, World
 from homeassistant.components.logbook import DOMAIN as LOGBOOK
 from homeassistant.core import Event, HomeAssistant

@@ -44,6 +44,7 @@ from .engine_common import (
     ready,
     reload,
     settle,
+    until,
 )
 
 
@@ -402,6 +403,28 @@ async def test_bad_input(
         await act(hass, ONBOARD, **given)
     assert key_of(caught) == key
     assert writes(world) == []
+
+
+async def test_unloaded_meanwhile(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """An action whose account is unloaded says so; what it began is finished when the account is back."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await discover(hass, acme)
+    client = data_of(entry).client
+    world.set_latency(0.2, CREATE)
+    asked = hass.async_create_task(act(hass, ONBOARD, account_association_id=acme))
+    await until(hass, lambda: CREATE in client.quota.snapshot)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(HomeAssistantError) as caught:
+        await asked
+    assert key_of(caught) == "entry_unloaded"
+    world.set_latency(0.0, CREATE)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await until(hass, lambda: data_of(entry).registrar.pending_count == 0)
+    await settle(hass)
+    for name in FOUND_LIGHTS:
+        assert world.registrations[str(thing_named(world, name)), acme] == "ASSOCIATED"
+    assert_nothing_twice(world)
 
 
 @pytest.mark.parametrize("times", [1, 2])

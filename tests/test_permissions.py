@@ -1,9 +1,5 @@
 """Permissions: the table is what the code calls, the policies are enough, and what is denied takes little with it."""
 
-import json
-from pathlib import Path
-import sys
-
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -14,7 +10,6 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from scripts import docs
 
 from .common import (
     ACME,
@@ -79,59 +74,6 @@ def test_statement_for_what_aws_named() -> None:
     assert statement("kms:Decrypt", **where) == {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
     secret = statement("secretsmanager:GetSecretValue", **where)
     assert secret["Resource"] == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"
-
-
-def test_documents_are_up_to_date() -> None:
-    """If this fails: scripts/docs."""
-    assert list(docs.outdated()) == []
-
-
-def test_documents_that_drifted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The check fails and changes nothing; without it the pages are written."""
-    (tmp_path / "docs").mkdir()
-    before = f"# Title\n\n{docs.BEGIN}old\n{docs.END}\nby hand\n"
-    (tmp_path / docs.README).write_text(before, encoding="utf-8")
-    monkeypatch.setattr(docs, "outdated", lambda: _outdated(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["docs", "--check"])
-    assert docs.main() == 1
-    assert (tmp_path / docs.README).read_text(encoding="utf-8") == before
-    assert "README.md is out of date: run scripts/docs" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["docs"])
-    assert docs.main() == 0
-    after = (tmp_path / docs.README).read_text(encoding="utf-8")
-    assert "old" not in after
-    assert after.startswith("# Title\n")
-    assert after.endswith("\nby hand\n")
-    assert (tmp_path / docs.POLICY_PAGE).exists()
-    monkeypatch.setattr(sys, "argv", ["docs", "--check"])
-    assert docs.main() == 0
-
-
-def _outdated(root: Path) -> dict[Path, str]:
-    return {root / name: text for name, text in _generated(root).items() if _read(root / name) != text}
-
-
-def _generated(root: Path) -> dict[Path, str]:
-    return {name: generate(_read(root / name)) for name, generate in docs.PAGES.items()}
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def test_readme_without_a_place_for_the_policy() -> None:
-    """A page that lost its marks isn't silently left alone."""
-    with pytest.raises(ValueError, match="generated: policy"):
-        docs.readme("# Title\n")
-
-
-def test_pages_hold_the_policies_as_json() -> None:
-    """Each section's block is a policy of its own."""
-    blocks = docs.policy_page("").split("```json\n")[1:]
-    found = [json.loads(block.partition("```")[0]) for block in blocks]
-    assert found == [policy([group]) for group in Group]
 
 
 def deny_all_but(world: World, *groups: Group) -> None:

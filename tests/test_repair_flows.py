@@ -14,8 +14,11 @@ from .repair_common import (
     IGNORE_OWN_WARNING_OF_HTTP,
     FixFlow,
     accept,
+    delete_association,
+    expire_authorization,
     fail_to_register,
     issues,
+    leave_in_discovered,
     make_looks_quick,
     refuse,
     until,
@@ -46,9 +49,7 @@ async def test_authorize_again(
     """The link is opened, and the user's consent there closes the dialog and the repair."""
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
-    issue_id = f"authorization_expired_{acme}"
+    issue_id = await expire_authorization(hass, entry, world, acme)
     assert issues(hass) == {issue_id}
     fired = follow_activity(hass, acme)
 
@@ -77,9 +78,7 @@ async def test_authorize_again_fails_first(
     """Neither a refusal of AWS nor one of the user ends the repair; a later attempt does."""
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
-    issue_id = f"authorization_expired_{acme}"
+    issue_id = await expire_authorization(hass, entry, world, acme)
 
     flow = await FixFlow.start(hass, hass_client, issue_id)
     world.deny("iotmanagedintegrations:StartAccountAssociationRefresh")
@@ -116,9 +115,8 @@ async def test_authorize_again_without_a_page(
     plain = world.add_association(name="Plain Heating", connector_destination_id=destination)
     world.backend.association(plain).auth_material = f"{destination}-material"
     entry = await ready(hass, emulator, world, association_ids=[plain])
-    world.expire_authorization(plain)
-    assert await poll(hass, entry)
-    flow = await FixFlow.start(hass, hass_client, f"authorization_expired_{plain}")
+    issue_id = await expire_authorization(hass, entry, world, plain)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     if flow.result["type"] == "external_done":
         await flow.look()
@@ -138,9 +136,8 @@ async def test_authorize_again_too_late(
     monkeypatch.setattr(linking, "AUTHORIZE_SECONDS", 0.05)
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
-    flow = await FixFlow.start(hass, hass_client, f"authorization_expired_{acme}")
+    issue_id = await expire_authorization(hass, entry, world, acme)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     await until(lambda: flow_type(hass) == "external_done")
     await flow.look()
@@ -156,9 +153,8 @@ async def test_authorize_again_closed(
     """A dialog that was closed early leaves nothing behind: the consent counts all the same."""
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
-    flow = await FixFlow.start(hass, hass_client, f"authorization_expired_{acme}")
+    issue_id = await expire_authorization(hass, entry, world, acme)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     await flow.close()
     world.authorize(acme)
@@ -173,8 +169,7 @@ async def test_register_again(
     """A registration that AWS refused is tried again; the second refusal is shown in the dialog."""
     await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    await fail_to_register(hass, world, light, acme, "first reason")
-    issue_id = f"registration_failed_{light}_{acme}"
+    issue_id = await fail_to_register(hass, world, light, acme, "first reason")
     assert issues(hass) == {issue_id}
     flow = await FixFlow.start(hass, hass_client, issue_id)
     assert flow.result["step_id"] == "confirm"
@@ -197,8 +192,8 @@ async def test_register_again_is_refused_elsewhere(
     """A thing that went meanwhile can't be registered, and its repair goes with it."""
     entry = await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    await fail_to_register(hass, world, light, acme)
-    flow = await FixFlow.start(hass, hass_client, f"registration_failed_{light}_{acme}")
+    issue_id = await fail_to_register(hass, world, light, acme)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     world.remove_thing(light)
     assert await poll(hass, entry)
     assert issues(hass) == set()
@@ -212,10 +207,7 @@ async def test_register_stuck_thing(
     """What AWS left in DISCOVERED is registered by hand; a refusal is shown first."""
     entry = await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    world.register(light, acme, status="PRE_ASSOCIATED")
-    world.update_thing(light, status="DISCOVERED")
-    assert await poll(hass, entry)
-    issue_id = f"thing_stuck_in_discovered_{light}"
+    issue_id = await leave_in_discovered(hass, entry, world, light, acme)
     assert issues(hass) == {issue_id}
     flow = await FixFlow.start(hass, hass_client, issue_id)
     assert flow.result["description_placeholders"]["device"] == LIGHT
@@ -238,8 +230,8 @@ async def test_register_again_offline(
     """With the cloud unreachable the registration waits in the queue: nothing is left for the user to do."""
     entry = await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    await fail_to_register(hass, world, light, acme)
-    flow = await FixFlow.start(hass, hass_client, f"registration_failed_{light}_{acme}")
+    issue_id = await fail_to_register(hass, world, light, acme)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     accept(world)
     world.offline()
     await flow.submit()
@@ -257,9 +249,7 @@ async def test_remove_deleted_association(
     acme = world.association_id(ACME)
     light = world.thing_id(REGISTERED_LIGHT)
     subentries = set(coordinator_of(entry).association_subentries)
-    world.remove_association(acme)
-    assert await poll(hass, entry)
-    issue_id = f"association_deleted_{acme}"
+    issue_id = await delete_association(hass, entry, world, acme)
     assert issues(hass) == {issue_id}
     before = world.count("DeleteAccountAssociation")
     flow = await FixFlow.start(hass, hass_client, issue_id)
@@ -281,16 +271,13 @@ async def test_account_that_is_not_loaded(
     """A dialog that is open while the account is unloaded ends with the reason, and works when it is back."""
     entry = await loaded(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    issue_id = f"{kind}_{acme}"
     match kind:
         case "authorization_expired":
-            world.expire_authorization(acme)
+            issue_id = await expire_authorization(hass, entry, world, acme)
         case "association_deleted":
-            world.remove_association(acme)
+            issue_id = await delete_association(hass, entry, world, acme)
         case _:
-            issue_id = f"registration_failed_{light}_{acme}"
-            await fail_to_register(hass, world, light, acme)
-    assert await poll(hass, entry)
+            issue_id = await fail_to_register(hass, world, light, acme)
     flow = await FixFlow.start(hass, hass_client, issue_id)
     assert await hass.config_entries.async_unload(entry.entry_id)
     await flow.submit()

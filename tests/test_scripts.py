@@ -2,11 +2,13 @@
 
 from pathlib import Path
 import socket
+import subprocess
 
 import pytest
 
+from scripts import requirements
 from scripts.check_files import check
-from scripts.house import HOST, HouseError, choose_port, complaints
+from scripts.house import HOST, ROOT, HouseError, choose_port, complaints
 
 INFO = "2026-11-22 14:15:18.767 INFO (MainThread) [homeassistant.core] Starting Home Assistant"
 NOT_TESTED = (
@@ -17,6 +19,7 @@ OF_ANOTHER = "2026-11-22 14:15:18.767 ERROR (MainThread) [homeassistant.setup] S
 OURS = "2026-11-22 14:15:18.767 WARNING (MainThread) [custom_components.mi_registration.coordinator] Slow"
 DEBUG_OF_OURS = "2026-11-22 14:15:18.767 DEBUG (MainThread) [custom_components.mi_registration] WARNING: none"
 BLOCKING = "2026-11-22 14:15:18.767 WARNING (MainThread) [homeassistant.util.loop] Detected blocking call to open"
+USAGE = "2026-11-22 14:15:18.767 WARNING (Thread-9) [homeassistant.helpers.frame] Detected code that calls x. Please"
 DEPRECATED = "2026-11-22 14:15:18.767 INFO (MainThread) [x] old was used from mi_registration, this is deprecated"
 TRACEBACK = """2026-11-22 14:15:18.767 ERROR (MainThread) [homeassistant.helpers.entity] Update failed
 Traceback (most recent call last):
@@ -38,9 +41,12 @@ def test_port_zero_is_any_free_port() -> None:
     assert choose_port(0, "--port") > 0
 
 
-@pytest.mark.parametrize("record", [OURS, BLOCKING, DEPRECATED, TRACEBACK])
-def test_complaint(record: str) -> None:
-    assert complaints(f"not a record\n{INFO}\n{record}\n{INFO}\n") == [record]
+@pytest.mark.parametrize("zone", ["", "+00:00", "-03:30"])
+@pytest.mark.parametrize("record", [OURS, BLOCKING, USAGE, DEPRECATED, TRACEBACK])
+def test_complaint(record: str, zone: str) -> None:
+    """Home Assistant's log has the time zone since 2026.11."""
+    info, record = (text.replace(".767", f".767{zone}") for text in (INFO, record))
+    assert complaints(f"not a record\n{info}\n{record}\n{info}\n") == [record]
 
 
 def test_threads_that_are_left_are_a_complaint() -> None:
@@ -81,3 +87,32 @@ def test_check_files_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "latin.json"
     path.write_bytes(b'{"a": "\xe9"}')
     assert "utf-8" in (check(path) or "")
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("setup --ha newest", "setup: 'newest' is no version of Home Assistant: versions are like 2026.10.4"),
+        ("setup --ha ../2026.10.4", "setup: '../2026.10.4' is no version of Home Assistant: versions are like"),
+        ("setup --ha", "setup: unknown arguments: --ha (there are --browser and --ha VERSION)"),
+        ("setup --browsers", "setup: unknown arguments: --browsers (there are --browser and --ha VERSION)"),
+        ("test --ha newest", "setup: 'newest' is no version of Home Assistant: versions are like 2026.10.4"),
+        ("test --ha", "setup: unknown arguments: --ha (there are --browser and --ha VERSION)"),
+    ],
+)
+def test_setup_says_in_a_line_what_is_wrong(command: str, error: str) -> None:
+    script, *arguments = command.split()
+    done = subprocess.run([ROOT / "scripts" / script, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(error)
+    assert done.stderr.count("\n") == 1
+
+
+def test_requirements_of_dependencies_and_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert any(found.startswith("SQLAlchemy==") for found in requirements.requirements(["history"]))
+    requirements.main()
+    printed = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("home-assistant-frontend==") for line in printed)
+    assert any(line.startswith("boto3>=") for line in printed)
+    assert not any(line.startswith(requirements.NEED_A_COMPILER) for line in printed)

@@ -11,9 +11,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration import linking
+from custom_components.mi_registration.activity import EVENT_ACTIVITY
 from custom_components.mi_registration.aws import client
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.coordinator import EVENT_ACTIVITY
 from custom_components.mi_registration.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,

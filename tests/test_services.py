@@ -36,6 +36,7 @@ from .common import (
     state,
     writes,
 )
+from .engine_common import GET_DISCOVERED
 from .flow_common import add_entry
 
 ITEM = {
@@ -443,6 +444,10 @@ def _fields(
             {"managed_thing_id": light, "association_device_id": account_device},
             "not_an_account_association",
         ),
+        "foreign association device": (
+            {"managed_thing_id": light, "association_device_id": foreign},
+            "device_not_matched",
+        ),
         "unknown association device": (
             {"managed_thing_id": light, "association_device_id": "nope"},
             "device_not_found",
@@ -551,6 +556,22 @@ async def test_entry_that_is_not_loaded(hass: HomeAssistant, emulator: Emulator,
     assert caught.value.translation_key == "service_config_entry_not_loaded"
 
 
+async def test_entry_unloaded_while_it_reads(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """An action that first has to read the account says so if the entry is unloaded meanwhile; nothing is sent."""
+    entry = await loaded(hass, emulator, world)
+    world.offline()
+    assert not await poll(hass, entry)
+    world.offline(offline=False)
+    world.set_latency(0.2)
+    fields = {"managed_thing_id": world.thing_id(LIGHT), "account_association_id": world.association_id(ACME)}
+    asked = hass.async_create_task(act(hass, REGISTER, **fields))
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(ServiceValidationError) as caught:
+        await asked
+    assert caught.value.translation_key == "service_config_entry_not_loaded"
+    assert writes(world) == []
+
+
 async def test_for_administrators_only(
     hass: HomeAssistant,
     emulator: Emulator,
@@ -574,6 +595,30 @@ async def test_for_administrators_only(
     assert world.requests == []
     admin = Context(user_id=hass_admin_user.id)
     assert item(await act(hass, REGISTER, context=admin, **fields))["status"] == "already_registered"
+
+
+async def test_two_hubs(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A call can be about one hub only; naming the same one twice does no harm."""
+    entry = await loaded(hass, emulator, world)
+    hub = world.thing_id(HUB)
+    fields = {"hub_device_id": device_id(hass, entry, hub)}
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, GET_DISCOVERED, controller_id=world.thing_id(LIGHT), **fields)
+    assert key_of(caught) == "several_hubs"
+    assert (await act(hass, GET_DISCOVERED, controller_id=hub, **fields)) == await act(hass, GET_DISCOVERED, **fields)
+
+
+async def test_discovery_of_another_association(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A discovery and the association that it wasn't for don't go together."""
+    await loaded(hass, emulator, world)
+    acme, northwind = world.association_id(ACME), world.association_id(NORTHWIND)
+    discovery = {"device_discovery_id": world.discovery_id(acme)}
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, GET_DISCOVERED, account_association_id=northwind, **discovery)
+    assert key_of(caught) == "foreign_device_discovery"
+    both = await act(hass, GET_DISCOVERED, account_association_id=acme, **discovery)
+    assert both == await act(hass, GET_DISCOVERED, **discovery)
+    assert both["devices"]
 
 
 async def test_a_device_renamed_by_the_user(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

@@ -199,6 +199,27 @@ async def assert_set_aside(hass: HomeAssistant, path: Path, caplog: pytest.LogCa
     assert issue.translation_placeholders == {"file": path.name, "aside": names[0]}
 
 
+async def start_damaged(
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    name: str,
+    damage: Callable[[dict[str, Any]], None],
+) -> MockConfigEntry:
+    """Start an entry from files of which one can't be understood, and fail unless that is set aside."""
+    entry = await stopped(hass, emulator, world)
+    world.offline(offline=False)
+    path = file_of(hass, entry.entry_id, name)
+    stored = json.loads(await read(hass, path))
+    damage(stored)
+    await write(hass, path, json.dumps(stored))
+    await set_up(hass, entry)
+    await assert_set_aside(hass, path, caplog)
+    return entry
+
+
 DAMAGES = [_no_data, _wrong_types, _wrong_time]
 
 
@@ -211,14 +232,7 @@ async def test_damaged_inventory(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An Inventory that can't be understood is read anew from the cloud; the queue is not touched by that."""
-    entry = await stopped(hass, emulator, world)
-    world.offline(offline=False)
-    path = file_of(hass, entry.entry_id, "inventory")
-    stored = json.loads(await read(hass, path))
-    damage(stored)
-    await write(hass, path, json.dumps(stored))
-    await set_up(hass, entry)
-    await assert_set_aside(hass, path, caplog)
+    entry = await start_damaged(hass, emulator, world, caplog, name="inventory", damage=damage)
     assert coordinator_of(entry).last_update_success
     assert state(hass, "sensor", entry.unique_id, "managed_things") == "13"
     await pass_time(hass, 901)
@@ -234,15 +248,8 @@ async def test_damaged_queue(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A queue that can't be understood is set aside and starts empty."""
-    entry = await stopped(hass, emulator, world)
-    world.offline(offline=False)
-    path = file_of(hass, entry.entry_id, "queue")
-    stored = json.loads(await read(hass, path))
-    damage(stored)
-    await write(hass, path, json.dumps(stored))
-    await set_up(hass, entry)
+    entry = await start_damaged(hass, emulator, world, caplog, name="queue", damage=damage)
     await hass.async_block_till_done(wait_background_tasks=True)
-    await assert_set_aside(hass, path, caplog)
     assert state(hass, "sensor", entry.unique_id, "pending_registrations") == "0"
     assert coordinator_of(entry).last_update_success
 

@@ -1,10 +1,9 @@
-"""Every text that the code asks for is there, none is orphaned, and all keep Home Assistant's rules."""
+"""Every text that the code asks for is there, and none is orphaned. What a text may be, scripts/lint knows."""
 
 import ast
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 import json
 from pathlib import Path
-import re
 from string import Formatter
 from typing import Any
 from unittest.mock import patch
@@ -14,8 +13,10 @@ import pytest
 import custom_components.mi_registration as integration
 from custom_components.mi_registration import config_flow, subentry_flow
 from custom_components.mi_registration.aws import errors
+from custom_components.mi_registration.condition import CONDITIONS
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.services import PATTERNS
+from custom_components.mi_registration.service_targets import PATTERNS
+from custom_components.mi_registration.trigger import TRIGGERS
 from emulator import Emulator, World
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -41,7 +42,6 @@ RAISERS = {
 FLOW_MODULES = ("config_flow", "subentry_flow")
 OF_HOME_ASSISTANT = {"already_configured", "reauth_successful", "reconfigure_successful"}
 """Aborts that Home Assistant's own helpers name."""
-SLUG = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 
 
 def calls(tree: ast.AST) -> Generator[tuple[str, ast.Call]]:
@@ -85,7 +85,7 @@ def asked_exceptions() -> dict[str, set[str] | None]:
     found: dict[str, set[str] | None] = {}
     for tree in MODULES.values():
         for name, call in calls(tree):
-            if name == "_invalid" and call.args:
+            if name in {"invalid", "_invalid"} and call.args:
                 given = {argument.arg for argument in call.keywords if argument.arg is not None}
                 match call.args[0]:
                     case ast.Constant(value=str(key)):
@@ -233,7 +233,6 @@ async def test_icons_of_entities(entities: list[er.RegistryEntry]) -> None:
         for key, icons in keys.items():
             states = set(TEXTS["entity"][platform][key].get("state", {}))
             assert set(icons.get("state", {})) <= states, key
-            assert icons["default"].startswith("mdi:")
     for entity in entities:
         if entity.original_device_class in {None, "enum"}:
             assert entity.translation_key in ICONS["entity"][entity.domain], entity.entity_id
@@ -266,30 +265,21 @@ async def test_services(hass: HomeAssistant, entities: list[er.RegistryEntry]) -
     assert set(descriptions[DOMAIN]) == set(registered)
 
 
-def walk(texts: Any, path: tuple[str, ...] = ()) -> Generator[tuple[tuple[str, ...], str]]:
-    """Give all texts with the keys that lead to them."""
-    if isinstance(texts, Mapping):
-        for key, value in texts.items():
-            yield from walk(value, (*path, key))
-    else:
-        yield path, texts
-
-
-@pytest.mark.parametrize(
-    ("path", "text"), walk(TEXTS), ids=lambda value: ".".join(value) if isinstance(value, tuple) else ""
-)
-def test_rules(path: tuple[str, ...], text: str) -> None:
-    """Home Assistant's validator refuses these things."""
-    assert text
-    assert text == text.strip()
-    assert not re.search(r"<[a-zA-Z/].*>", text)
-    assert not re.search(r"https?://|www\.|ftp://", text)
-    assert not re.search(r"'\{[^}]*\}'", text)
-    assert all(name.isidentifier() for name in placeholders(text))
-    assert "[%key" not in text
-    if path[-1] == "unit_of_measurement" or "state" in path[:-1]:
-        assert not placeholders(text)
-    assert all(SLUG.fullmatch(key) for key in path), path
+@pytest.mark.parametrize(("kind", "known"), [("triggers", TRIGGERS), ("conditions", CONDITIONS)])
+def test_triggers_and_conditions(kind: str, known: dict[str, type]) -> None:
+    """Code, descriptions, texts and icons know the same triggers, conditions and fields."""
+    described = {
+        name: description
+        for name, description in load_yaml_dict(str(FOLDER / f"{kind}.yaml")).items()
+        if not name.startswith(".")
+    }
+    assert set(known) == set(described) == set(TEXTS[kind]) == set(ICONS[kind])
+    for name, description in described.items():
+        texts = TEXTS[kind][name]
+        assert texts["name"]
+        assert texts["description"]
+        assert set(description.get("fields", {})) == set(texts.get("fields", {}))
+        assert set(ICONS[kind][name]) == {kind.removesuffix("s")}
 
 
 def test_data_descriptions() -> None:
@@ -298,12 +288,6 @@ def test_data_descriptions() -> None:
     for step in (step for flow in flows for step in flow["step"].values()):
         for part in (step, *step.get("sections", {}).values()):
             assert set(part.get("data_description", {})) == set(part.get("data", {}))
-    for subentry in TEXTS["config_subentries"].values():
-        assert subentry["entry_type"]
-        assert subentry["initiate_flow"]["user"]
-    for issue in TEXTS.get("issues", {}).values():
-        assert issue["title"]
-        assert ("description" in issue) != ("fix_flow" in issue)
 
 
 async def test_states_have_texts(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

@@ -1,6 +1,5 @@
 """Each row of docs/troubleshooting.md: a cause, what Home Assistant shows, and that the remedy mends it."""
 
-from collections.abc import Iterable
 import re
 import sys
 
@@ -43,8 +42,11 @@ from .repair_common import (
     IGNORE_OWN_WARNING_OF_HTTP,
     FixFlow,
     accept,
+    delete_association,
+    expire_authorization,
     fail_to_register,
     issues,
+    leave_in_discovered,
     make_looks_quick,
     text_of,
     until,
@@ -310,12 +312,11 @@ async def test_authorization_expired(
     world.offline()
     assert await register(hass, world) == "queued"
     world.offline(False)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
+    issue_id = await expire_authorization(hass, entry, world, acme)
     assert state(hass, "binary_sensor", acme, "authorization_problem") == "on"
     assert [kind for kind, _ in fired] == ["authorization_expired"]
-    assert "must be authorized again" in await text_of(hass, f"authorization_expired_{acme}")
-    flow = await FixFlow.start(hass, hass_client, f"authorization_expired_{acme}")
+    assert "must be authorized again" in await text_of(hass, issue_id)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     world.authorize(acme)
     await until(lambda: issues(hass) == set())
@@ -328,9 +329,7 @@ async def test_authorization_denied(
 ) -> None:
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
-    issue_id = f"authorization_expired_{acme}"
+    issue_id = await expire_authorization(hass, entry, world, acme)
     flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     world.authorize(acme, allow=False)
@@ -351,11 +350,10 @@ async def test_association_deleted(
 ) -> None:
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.remove_association(acme)
-    assert await poll(hass, entry)
+    issue_id = await delete_association(hass, entry, world, acme)
     assert state(hass, "sensor", acme, "state") == STATE_UNAVAILABLE
-    assert "was deleted in AWS" in await text_of(hass, f"association_deleted_{acme}")
-    flow = await FixFlow.start(hass, hass_client, f"association_deleted_{acme}")
+    assert "was deleted in AWS" in await text_of(hass, issue_id)
+    flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     await settle(hass)
     assert issues(hass) == set()
@@ -367,9 +365,8 @@ async def test_registration_refused(
 ) -> None:
     await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    await fail_to_register(hass, world, light, acme, "words of AWS")
+    issue_id = await fail_to_register(hass, world, light, acme, "words of AWS")
     assert state(hass, "sensor", light, "registration") == "failed"
-    issue_id = f"registration_failed_{light}_{acme}"
     assert "could not be registered with" in await text_of(hass, issue_id)
     flow = await FixFlow.start(hass, hass_client, issue_id)
     assert "words of AWS" in flow.result["description_placeholders"]["reason"]
@@ -386,10 +383,7 @@ async def test_stuck_in_discovered(
 ) -> None:
     entry = await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
-    world.register(light, acme, status="PRE_ASSOCIATED")
-    world.update_thing(light, status="DISCOVERED")
-    assert await poll(hass, entry)
-    issue_id = f"thing_stuck_in_discovered_{light}"
+    issue_id = await leave_in_discovered(hass, entry, world, light, acme)
     assert "found but not registered" in await text_of(hass, issue_id)
     flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
@@ -454,19 +448,23 @@ async def waiting(hass: HomeAssistant, emulator: Emulator, world: World) -> Mock
     return entry
 
 
-@pytest.mark.parametrize("source", ["reauth", "reconfigure"])
-async def test_everything_stays_after_new_credentials(
-    hass: HomeAssistant, emulator: Emulator, world: World, source: str
+async def enter_again(
+    hass: HomeAssistant, emulator: Emulator, world: World, entry: MockConfigEntry, source: str
 ) -> None:
-    """Reauth and reconfigure change the credentials, and not one id."""
-    entry = await waiting(hass, emulator, world)
-    before = identity(hass, entry)
-    key = {"access_key_id": world.access_key_id, "secret_access_key": world.secret_access_key}
+    """Go through reauth or reconfigure with the same credentials."""
+    step: dict[str, object] = {
+        "region": world.region,
+        "auth_method": "access_key",
+        "advanced": {"endpoint_url": emulator.url},
+        "assume_role": {},
+        "access_key_id": world.access_key_id,
+        "secret_access_key": world.secret_access_key,
+    }
     flow = await (entry.start_reauth_flow(hass) if source == "reauth" else entry.start_reconfigure_flow(hass))
-    for step in _steps(world, emulator, key):
-        if flow["type"] == "abort":
-            break
-        fields = {str(marker) for marker in flow["data_schema"].schema} if flow["data_schema"] is not None else set()
+    while flow["type"] == "form":
+        assert not flow["errors"]
+        assert flow["data_schema"] is not None
+        fields = {str(marker) for marker in flow["data_schema"].schema}
         flow = await hass.config_entries.flow.async_configure(
             flow["flow_id"], {name: value for name, value in step.items() if name in fields}
         )
@@ -474,20 +472,18 @@ async def test_everything_stays_after_new_credentials(
     await settle(hass)
     await until(lambda: coordinator_of(entry).last_update_success)
     await settle(hass)
+
+
+@pytest.mark.parametrize("source", ["reauth", "reconfigure"])
+async def test_everything_stays_after_new_credentials(
+    hass: HomeAssistant, emulator: Emulator, world: World, source: str
+) -> None:
+    """Reauth and reconfigure change the credentials, and not one id."""
+    entry = await waiting(hass, emulator, world)
+    before = identity(hass, entry)
+    await enter_again(hass, emulator, world, entry, source)
     assert identity(hass, entry) == before
     accept(world)
-
-
-def _steps(world: World, emulator: Emulator, key: dict[str, str]) -> Iterable[dict[str, object]]:
-    """Return what is typed into a flow's forms; each takes the fields that it has."""
-    step: dict[str, object] = {
-        "region": world.region,
-        "auth_method": "access_key",
-        "advanced": {"endpoint_url": emulator.url},
-        "assume_role": {},
-        **key,
-    }
-    return (step,) * 4
 
 
 async def test_everything_stays_after_a_restart(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
 from homeassistant.core import Event, HassJob, HomeAssistant
-from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.typing import ConfigType
@@ -27,7 +27,7 @@ from .onboarder import Onboarder
 from .policies import Policies
 from .registrar import Registrar
 from .services import async_setup_services
-from .store import RegistrationStore
+from .store import NotStoredError, RegistrationStore
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,14 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntry) -> bool:
     """Set up an account: from the cloud the first time, later from what was known, reading the cloud meanwhile."""
     store = RegistrationStore(hass, entry.entry_id)
-    await store.async_load()
+    try:
+        await store.async_load()
+    except NotStoredError as err:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key=err.translation_key,
+            translation_placeholders=err.translation_placeholders,
+        ) from err
     try:
         data = await async_resolve_files(hass, entry.data)
     except CertificateFilesError as err:
@@ -90,6 +97,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
     policies = Policies(hass, entry)
     entry.runtime_data.issues = Issues(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    coordinator.announcer.async_start()
     entry.async_on_unload(coordinator.async_add_listener(registrar.async_inventory_updated))
     entry.async_on_unload(registrar.async_stop)
     entry.runtime_data.matcher.async_start()
@@ -143,6 +151,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: MiRegistrationConfigEnt
     """Unload an account; what waits is on disk."""
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         await entry.runtime_data.store.async_flush()
+        if entry.disabled_by is not None:
+            async_delete_issues(hass, entry.entry_id)
     return unloaded
 
 

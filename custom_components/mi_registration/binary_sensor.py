@@ -12,7 +12,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import AUTHORIZATION_PROBLEMS, CloudList, DeviceKind, MiRegistrationConfigEntry
+from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0
@@ -52,9 +52,10 @@ class AuthorizationProblem(MiRegistrationEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         """Return whether the authorization failed or expired; unknown for a state newer than this code."""
-        if (state := self.coordinator.data.associations_by_id[self.aws_id].state) is None:
+        inventory = self.coordinator.data
+        if inventory.associations_by_id[self.aws_id].state is None:
             return None
-        return state in AUTHORIZATION_PROBLEMS
+        return self.aws_id in inventory.unauthorized
 
 
 class HubConnected(MiRegistrationEntity, BinarySensorEntity):

@@ -39,7 +39,7 @@ from homeassistant.helpers.selector import (
 
 from .aws.endpoints import EndpointError, InsecureEndpointError, check_endpoint, credential_provider_url
 from .aws.errors import AwsError
-from .aws.identifiers import ROLE_ALIAS, THING_NAME
+from .aws.identifiers import MANAGED_THING_ID, OWNER, ROLE_ALIAS, THING_NAME
 from .aws.models import AccountAssociation, CallerIdentity
 from .aws.partitions import partition_of
 from .aws.permissions import Group, policy
@@ -90,8 +90,6 @@ _FIRST_STEPS: dict[str | None, str] = {
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/([!-~]+/)?[a-zA-Z0-9_+=,.@-]{1,64}")
-_OWNER = re.compile(r"[a-zA-Z0-9_.,@-]{1,64}")
-_MANAGED_THING_ID = re.compile(r"[a-zA-Z0-9:_-]{1,64}")
 
 _TEXT = TextSelector()
 _URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
@@ -339,7 +337,7 @@ class MiRegistrationConfigFlow(ConfigFlow, domain=DOMAIN):
         if not _REGION.fullmatch(region):
             errors[CONF_REGION] = "invalid_region"
         # The frontend shows no error at a field of a section, only at the section.
-        if owner is not None and not _OWNER.fullmatch(owner):
+        if owner is not None and not OWNER.fullmatch(owner):
             errors[SECTION_ADVANCED] = "invalid_owner"
         if CONF_ENDPOINT_URL in advanced and (error := _endpoint_error(advanced[CONF_ENDPOINT_URL])):
             errors["base"] = error
@@ -519,9 +517,9 @@ class MiRegistrationOptionsFlow(OptionsFlow):
             options[CONF_HUB_IDS] = list(
                 dict.fromkeys(text for hub_id in user_input.get(CONF_HUB_IDS, ()) if (text := hub_id.strip()))
             )
-            if options[CONF_OWNER] and not _OWNER.fullmatch(options[CONF_OWNER]):
+            if options[CONF_OWNER] and not OWNER.fullmatch(options[CONF_OWNER]):
                 errors[CONF_OWNER] = "invalid_owner"
-            if invalid := [hub_id for hub_id in options[CONF_HUB_IDS] if not _MANAGED_THING_ID.fullmatch(hub_id)]:
+            if invalid := [hub_id for hub_id in options[CONF_HUB_IDS] if not MANAGED_THING_ID.fullmatch(hub_id)]:
                 errors[CONF_HUB_IDS] = "invalid_hub_id"
                 placeholders["hub_ids"] = ", ".join(invalid)
             if not errors:

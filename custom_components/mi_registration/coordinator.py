@@ -1,31 +1,33 @@
 """Reads the account, publishes what it saw, and keeps Home Assistant's devices in step with it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import batched
 import logging
-from random import uniform
+import math
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry, ConfigSubentryData
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import UNDEFINED
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .aws.client import Boto3ManagedIntegrationsClient, ManagedIntegrationsClient
+from .activity import Activity, Announcer
+from .aws.client import PAGE_SIZE, Boto3ManagedIntegrationsClient, ManagedIntegrationsClient
 from .aws.errors import AccessDeniedError, AwsError, InvalidCredentialsError, NotFoundError, ThrottledError
-from .aws.models import AccountAssociation, AssociationState, Connectivity, ManagedThing, Registration, Role
+from .aws.models import AccountAssociation, Connectivity, ManagedThing, Registration, Role
 from .aws.quota import Quota, background
 from .aws.session import ConnectionSettings
 from .const import (
@@ -44,6 +46,7 @@ from .const import (
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
 from .inventory import Inventory, InventoryDiff
+from .pacing import Pacing, Turns
 
 if TYPE_CHECKING:
     from .device_discovery import DeviceDiscoveries
@@ -57,8 +60,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _QUOTAS: HassKey[dict[str, Quota]] = HassKey(f"{DOMAIN}_quotas")
 
-THROTTLED_RETRY_SECONDS = (60.0, 300.0)
-"""After a throttled poll the next one waits this long at least, by chance, so that gateways drift apart."""
 MAX_READS = 3
 """How often a synchronisation starts over because of writes; their own follow-up reads what this one missed."""
 LISTENERS_PER_SLICE = 100
@@ -84,28 +85,6 @@ class MiRegistrationData:
 
 
 type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]
-
-
-class Activity(StrEnum):
-    """What can happen to an account association and its devices."""
-
-    DEVICE_FOUND = "device_found"
-    DEVICE_REGISTERED = "device_registered"
-    DEVICE_DEREGISTERED = "device_deregistered"
-    REGISTRATION_FAILED = "registration_failed"
-    DISCOVERY_FINISHED = "discovery_finished"
-    AUTHORIZATION_EXPIRED = "authorization_expired"
-    AUTHORIZATION_RESTORED = "authorization_restored"
-
-
-EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
-"""Fired on Home Assistant's bus with ``type``, one of :class:`Activity`, for the logbook."""
-AUTHORIZATION_PROBLEMS: Final = frozenset({AssociationState.REFRESH_TOKEN_EXPIRED, AssociationState.ASSOCIATION_FAILED})
-
-
-def activity_signal(entry: MiRegistrationConfigEntry) -> str:
-    """Return the dispatcher signal for what happens: association id, :class:`Activity` and attributes follow it."""
-    return f"{DOMAIN}_{entry.entry_id}_activity"
 
 
 class DeviceKind(StrEnum):
@@ -155,15 +134,15 @@ def action_error(error: AwsError) -> HomeAssistantError:
     )
 
 
-def update_error(error: AwsError) -> UpdateFailed | ConfigEntryAuthFailed:
-    """Return what a synchronisation raises for a failed call."""
+def update_error(error: AwsError, pacing: Pacing) -> UpdateFailed | ConfigEntryAuthFailed:
+    """Return what a poll raises for a failed call."""
     if isinstance(error, InvalidCredentialsError):
         return ConfigEntryAuthFailed(
             translation_domain=DOMAIN, translation_key=error.key, translation_placeholders=error.placeholders
         )
     retry_after = None
     if isinstance(error, ThrottledError):
-        retry_after = max(uniform(*THROTTLED_RETRY_SECONDS), error.retry_after or 0)  # noqa: S311 - no secret hangs on it
+        retry_after = pacing.throttled(error.retry_after)
     return UpdateFailed(
         translation_domain=DOMAIN,
         translation_key=error.key,
@@ -204,8 +183,8 @@ async def _side_by_side[T](*calls: Coroutine[Any, Any, T]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-def _lower(value: StrEnum | None) -> str | None:
-    return None if value is None else value.lower()
+def _pacing(entry: MiRegistrationConfigEntry) -> Pacing:
+    return Pacing(timedelta(minutes=entry.options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES)))
 
 
 def _run(callbacks: Iterable[CALLBACK_TYPE]) -> None:
@@ -226,14 +205,13 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         store: RegistrationStore,
     ) -> None:
         """Prepare; if the store knows an Inventory, start from it without any word from the cloud."""
-        self._interval = timedelta(minutes=entry.options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES))
+        self._pacing = _pacing(entry)
         super().__init__(
             hass,
             _LOGGER,
             config_entry=entry,
             name=entry.title,
-            # After a power cut a thousand gateways start together; their polls must not stay together.
-            update_interval=self._interval * uniform(0.5, 1),  # noqa: S311 - no secret hangs on it
+            update_interval=self._pacing.first_interval,
             always_update=False,
         )
         self.client = client
@@ -248,9 +226,15 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self.unread_lists: frozenset[CloudList] = frozenset()
         """What the last synchronisation was denied; what was known before stays."""
         self._merges = 0
-        self._listeners_of: dict[str | None, dict[object, CALLBACK_TYPE]] = {}
+        self.announcer = Announcer(self)
+        self._due: deque[CALLBACK_TYPE] = deque()
+        """Listeners that are still to be told, in this order, where there are too many to tell at once."""
+        self._is_telling = False
+        self._listeners_of: dict[str | None, list[CALLBACK_TYPE]] = {}
+        self._stop_polling: CALLBACK_TYPE
         self._stale_devices_removed = False
         self._registered: dict[str, ManagedThing] = {}
+        self._association_turns = Turns()
         self._associations_known = store.inventory is not None
         if store.inventory is not None:
             self.data = store.inventory
@@ -271,7 +255,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                     await self._async_confirm_identity()
                 return await self._async_read()
             except AwsError as err:
-                raise update_error(err) from err
+                raise update_error(err, self._pacing) from err
 
     async def _async_read(self) -> Inventory:
         """Read the three lists side by side, again if something was written and read back meanwhile."""
@@ -280,7 +264,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             with first_error_only():
                 async with asyncio.TaskGroup() as group:
                     things = group.create_task(self._list_managed_things())
-                    associations = group.create_task(_unless_denied(self.client.list_account_associations()))
+                    associations = group.create_task(_unless_denied(self._list_associations()))
                     registrations = group.create_task(_unless_denied(self._list_registrations()))
             before = self.data if self._has_data else Inventory()
             self.unread_lists = frozenset(
@@ -298,14 +282,17 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
             await self._async_register_ahead(inventory)
             if self._merges == merges:
                 break
-        self.update_interval = self._interval
+        self._pacing.succeeded()
+        self.update_interval = self._pacing.interval
         self.store.async_keep_inventory(inventory, dt_util.utcnow())
+        await self.store.async_keep_due_queue()
         if self.after_read is not None:
             self.after_read()
         return inventory
 
     async def async_synchronize(self) -> None:
         """Read the account now; raises ``HomeAssistantError`` if that fails."""
+        self.async_read_associations_next()
         await self.async_refresh()
         if not self.last_update_success and isinstance(self.last_exception, HomeAssistantError):
             raise HomeAssistantError(
@@ -356,6 +343,32 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                 return hubs
         hubs = list(await self.client.list_managed_things(owner=owner, role=Role.CONTROLLER))
         return [hub for hub in hubs if hub.managed_thing_id in hub_ids]
+
+    async def _list_associations(self) -> Iterable[AccountAssociation]:
+        """Read the account associations; with a scope those looked after here, and not in every synchronisation.
+
+        The service lists those of all homes only. A home that reads so long a list less often, by as much as it is
+        longer than a page, makes no more calls than for a list of its own.
+        """
+        if not self.is_scoped:
+            return await self.client.list_account_associations()
+        if self._has_data and not self._association_turns.take():
+            return self.data.account_associations
+        try:
+            rows = await self.client.list_account_associations()
+        except ThrottledError:
+            if not self._has_data:
+                raise
+            self._association_turns.throttled()
+            return self.data.account_associations
+        self._association_turns.read(math.ceil(len(rows) / PAGE_SIZE))
+        here = self.association_subentries
+        return [row for row in rows if row.account_association_id in here]
+
+    @callback
+    def async_read_associations_next(self) -> None:
+        """Let the next synchronisation read the account associations in any case."""
+        self._association_turns.ask()
 
     async def _list_registrations(self) -> list[Registration]:
         """Read who is registered with whom: in one list, or with a scope per association looked after here."""
@@ -445,75 +458,44 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     @override
     @callback
     def async_update_listeners(self) -> None:
-        """Bring the devices in step, then tell those entities whose device shows something else now."""
+        """Bring the devices in step, then tell those entities whose device shows something else now.
+
+        What changed is announced after that, so that automations find the entities as announced, and what is gone is
+        removed last, so that a target can still mean it.
+        """
         if not self._has_data:
             return
         old, new = self._published, self.data
         diff = InventoryDiff.between(old, new)
         self._published = new
+        afterwards: list[CALLBACK_TYPE] = []
         if self.last_update_success:
             self._async_track_associations(diff)
             self._async_sync_devices(diff)
             if self._associations_known:
-                self._async_announce_changes(diff, old, new)
+                afterwards.append(partial(self.announcer.async_announce_changes, diff, old, new))
             self._associations_known = True
+            afterwards.append(partial(self._async_remove_gone_devices, diff))
         availability = (self.last_update_success, self.unread_lists)
         if availability != self._published_availability:
             self._published_availability = availability
-            self._async_notify(list(self._listeners_of))
+            self._async_notify(list(self._listeners_of), afterwards)
         elif touched := diff.touched(old, new):
             # The account counts what its things and associations have.
-            self._async_notify([None, str(self.config_entry.unique_id), *sorted(touched)])
+            self._async_notify([None, str(self.config_entry.unique_id), *sorted(touched)], afterwards)
 
     @callback
     def async_announce(self, account_association_id: str, activity: Activity, attributes: dict[str, Any]) -> None:
-        """Tell Home Assistant of one fact about an account association, once: its event entity and the logbook."""
-        association = self.data.associations_by_id.get(account_association_id)
-        self.hass.bus.async_fire(
-            EVENT_ACTIVITY,
-            {
-                "type": activity.value,
-                "account_association_id": account_association_id,
-                "account_association": (association and association.name) or account_association_id,
-                "device_id": self.device_id(account_association_id),
-                **attributes,
-            },
+        """Tell Home Assistant of one fact about an account association, after the entities that show it."""
+        self._async_notify(
+            [attributes.get("managed_thing_id") or account_association_id],
+            [partial(self.announcer.async_announce, account_association_id, activity, attributes)],
         )
-        async_dispatcher_send(
-            self.hass, activity_signal(self.config_entry), account_association_id, activity, attributes
-        )
-
-    @callback
-    def _async_announce_changes(self, diff: InventoryDiff, old: Inventory, new: Inventory) -> None:
-        """Announce what changed in the cloud, whoever changed it, in a fixed order."""
-        for association_id in sorted(diff.changed_associations):
-            before = old.associations_by_id[association_id].state in AUTHORIZATION_PROBLEMS
-            after = new.associations_by_id[association_id].state in AUTHORIZATION_PROBLEMS
-            if before != after:
-                self.async_announce(
-                    association_id,
-                    Activity.AUTHORIZATION_EXPIRED if after else Activity.AUTHORIZATION_RESTORED,
-                    {"state": _lower(new.associations_by_id[association_id].state)},
-                )
-        things = diff.changed_things | diff.removed_things
-        pairs = diff.changed_pairs | {
-            (thing_id, row.account_association_id)
-            for thing_id in things
-            for row in old.registrations_by_thing.get(thing_id, ())
-        }
-        for pair in sorted(pairs):
-            before, after = old.is_registered(pair), new.is_registered(pair)
-            if before != after:
-                thing = (new if after else old).things_by_id[pair[0]]
-                self.async_announce(
-                    pair[1],
-                    Activity.DEVICE_REGISTERED if after else Activity.DEVICE_DEREGISTERED,
-                    {"managed_thing_id": pair[0], "name": thing.name},
-                )
 
     @callback
     def async_subentries_changed(self) -> None:
         """Follow account associations that the user added, changed or removed here."""
+        self.async_read_associations_next()
         self.async_register_parents()
         self._async_notify(list(self._listeners_of))
         if self.is_scoped:
@@ -526,18 +508,20 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
     @callback
     def async_add_listener(self, update_callback: CALLBACK_TYPE, context: Any = None) -> Callable[[], None]:
         """Listen for news of the device that ``context`` names, or of everything without one."""
-        remove = super().async_add_listener(update_callback, context)
-        key = object()
-        self._listeners_of.setdefault(context, {})[key] = update_callback
+        if not self._listeners_of:
+            # This keeps the polls going. Who listens is known here alone: a large account has thousands of entities.
+            self._stop_polling = super().async_add_listener(self.async_update_listeners)
+        self._listeners_of.setdefault(context, []).append(update_callback)
+        return partial(self._async_remove_listener, context, update_callback)
 
-        @callback
-        def _remove() -> None:
-            remove()
-            del self._listeners_of[context][key]
-            if not self._listeners_of[context]:
-                del self._listeners_of[context]
-
-        return _remove
+    @callback
+    def _async_remove_listener(self, context: str | None, update_callback: CALLBACK_TYPE) -> None:
+        listeners = self._listeners_of[context]
+        listeners.remove(update_callback)
+        if not listeners:
+            del self._listeners_of[context]
+        if not self._listeners_of:
+            self._stop_polling()
 
     @callback
     def async_touch(self, ids: Iterable[str]) -> None:
@@ -545,20 +529,29 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
         self._async_notify(ids)
 
     @callback
-    def _async_notify(self, contexts: Iterable[str | None]) -> None:
+    def _async_notify(self, contexts: Iterable[str | None], afterwards: Iterable[CALLBACK_TYPE] = ()) -> None:
         """Call the listeners of the given devices; those of ``None`` listen to all news."""
-        callbacks = [update for context in contexts for update in self._listeners_of.get(context, {}).values()]
-        if len(callbacks) <= LISTENERS_PER_SLICE:
+        callbacks = [update for context in contexts for update in self._listeners_of.get(context, ())]
+        callbacks += afterwards
+        if len(callbacks) <= LISTENERS_PER_SLICE and not self._is_telling:
             _run(callbacks)
             return
-        self.config_entry.async_create_task(
-            self.hass, self._async_notify_in_slices(callbacks), f"{DOMAIN} tell {len(callbacks)} listeners"
-        )
+        self._due.extend(callbacks)
+        if not self._is_telling:
+            self._is_telling = True
+            self.config_entry.async_create_task(
+                self.hass, self._async_tell_in_slices(), f"{DOMAIN} tell {len(callbacks)} listeners"
+            )
 
-    async def _async_notify_in_slices(self, callbacks: list[CALLBACK_TYPE]) -> None:
-        for start in range(0, len(callbacks), LISTENERS_PER_SLICE):
-            _run(callbacks[start : start + LISTENERS_PER_SLICE])
-            await asyncio.sleep(0)
+    async def _async_tell_in_slices(self) -> None:
+        """Tell all that are due, also those that become so meanwhile: later news must not overtake this."""
+        try:
+            while self._due:
+                await asyncio.sleep(0)
+                _run([self._due.popleft() for _ in range(min(LISTENERS_PER_SLICE, len(self._due)))])
+        finally:
+            self._due.clear()
+            self._is_telling = False
 
     # --- devices ----------------------------------------------------------------------------------------------
 
@@ -593,8 +586,7 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                 entry_type=dr.DeviceEntryType.SERVICE,
                 via_device_id=account.id,
             )
-        for hub in self.data.hubs:
-            self._async_register_thing(hub, account.id, fresh=self.last_update_success)
+        self._async_register_things(self.data.hubs, fresh=self.last_update_success)
 
     @callback
     def _async_register_thing(self, thing: ManagedThing, via_device_id: str, *, fresh: bool) -> None:
@@ -616,14 +608,15 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
 
     @callback
     def _async_register_things(self, things: Iterable[ManagedThing], *, fresh: bool) -> None:
-        """Register devices below their hub, or below the account where they have none here."""
+        """Register hubs below the account, devices below their hub or the account, but for those that are as before."""
         account = self.device_id(str(self.config_entry.unique_id))
         if account is None:
             return
         for thing in things:
             if fresh and self._registered.get(thing.managed_thing_id) is thing:
                 continue
-            parent = self.device_id(thing.parent_controller_id) if thing.parent_controller_id else None
+            hub_id = None if thing.is_hub else thing.parent_controller_id
+            parent = self.device_id(hub_id) if hub_id else None
             self._async_register_thing(thing, parent or account, fresh=fresh)
 
     async def _async_register_in_slices(self, things: Iterable[ManagedThing], *, fresh: bool = False) -> None:
@@ -641,12 +634,18 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
 
     @callback
     def _async_sync_devices(self, diff: InventoryDiff) -> None:
-        """Add, update and remove devices after a successful synchronisation."""
+        """Add and update devices after a successful synchronisation."""
         self.async_register_parents()
-        changed = [self.data.things_by_id[thing_id] for thing_id in sorted(diff.added_things | diff.changed_things)]
-        self._async_register_things([thing for thing in changed if not thing.is_hub], fresh=True)
+        things = self.data.things_by_id
+        # Those of a large change are registered already.
+        due = [id_ for id_ in diff.added_things | diff.changed_things if self._registered.get(id_) is not things[id_]]
+        self._async_register_things([things[thing_id] for thing_id in sorted(due)], fresh=True)
+
+    @callback
+    def _async_remove_gone_devices(self, diff: InventoryDiff) -> None:
+        """Remove the devices of things that went, but for those that came back meanwhile."""
         if self._stale_devices_removed:
-            self._async_remove_devices(diff.removed_things)
+            self._async_remove_devices(diff.removed_things - self.data.things_by_id.keys())
         else:
             self._stale_devices_removed = True
             self._async_remove_stale_devices()
@@ -694,9 +693,14 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                 registry.async_remove_device(device_id)
 
     @callback
+    def device(self, aws_id: str) -> dr.DeviceEntry | None:
+        """Return the device that stands for an AWS id or the account."""
+        return dr.async_get(self.hass).async_get_device_by_identifier((DOMAIN, aws_id), self.config_entry.entry_id)
+
+    @callback
     def device_id(self, aws_id: str) -> str | None:
         """Return the registry id of the device that stands for an AWS id or the account."""
-        device = dr.async_get(self.hass).async_get_device_by_identifier((DOMAIN, aws_id), self.config_entry.entry_id)
+        device = self.device(aws_id)
         return device.id if device is not None else None
 
     def devices_of(self, kind: DeviceKind) -> Iterable[str]:
@@ -725,14 +729,13 @@ class ConnectivityCoordinator(DataUpdateCoordinator[dict[str, Connectivity]]):
         self, hass: HomeAssistant, entry: MiRegistrationConfigEntry, client: ManagedIntegrationsClient
     ) -> None:
         """Prepare; the first read is asked for by set-up, after everything else."""
+        self._pacing = _pacing(entry)
         super().__init__(
             hass,
             _LOGGER,
             config_entry=entry,
             name=f"{entry.title} connectivity",
-            update_interval=timedelta(
-                minutes=entry.options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES)
-            ),
+            update_interval=self._pacing.first_interval,
             always_update=False,
         )
         self.client = client
@@ -746,7 +749,9 @@ class ConnectivityCoordinator(DataUpdateCoordinator[dict[str, Connectivity]]):
             try:
                 answers = await _side_by_side(*(self._connectivity(hub_id) for hub_id in hub_ids))
             except AwsError as err:
-                raise update_error(err) from err
+                raise update_error(err, self._pacing) from err
+        self._pacing.succeeded()
+        self.update_interval = self._pacing.interval
         return {hub_id: answer for hub_id, answer in zip(hub_ids, answers, strict=True) if answer is not None}
 
     async def _connectivity(self, hub_id: str) -> Connectivity | None:

@@ -13,11 +13,13 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from .activity import Activity
 from .aws.errors import AwsError, ConflictError, NotFoundError
 from .aws.models import DiscoveredDevice, DiscoveryStatus, DiscoveryType
 from .aws.quota import background
 from .const import DOMAIN
-from .coordinator import Activity, MiRegistrationCoordinator
+from .coordinator import MiRegistrationCoordinator
+from .inventory import Inventory
 from .store import Job
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,6 +68,15 @@ class JobProgress:
     devices: tuple[DiscoveredDevice, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unregistered:
+    """Which devices aren't registered, and what that was worked out of."""
+
+    inventory: Inventory
+    found: tuple[DiscoveredDevice, ...]
+    devices: tuple[DiscoveredDevice, ...]
+
+
 class DeviceDiscoveries:
     """The discovery jobs of one account.
 
@@ -83,6 +94,7 @@ class DeviceDiscoveries:
         self._queue = coordinator.store.queue
         self._jobs = self._queue.jobs
         self._devices: dict[str, tuple[DiscoveredDevice, ...]] = {}
+        self._unregistered: dict[str, _Unregistered] = {}
         self._following: dict[str, asyncio.Future[None]] = {}
 
     # --- what entities and actions read -----------------------------------------------------------------------
@@ -125,18 +137,26 @@ class DeviceDiscoveries:
             (association.connector_destination_id, device.connector_device_id)
         )
 
-    def unregistered(self, account_association_id: str) -> list[DiscoveredDevice]:
+    def unregistered(self, account_association_id: str) -> tuple[DiscoveredDevice, ...]:
         """Return what an association's newest finished discovery found and what isn't registered with it."""
         job = self.newest_succeeded(account_association_id)
         if job is None:
-            return []
-        inventory = self._coordinator.data
-        return [
-            device
-            for device in self._devices.get(job.device_discovery_id, ())
-            if (thing_id := self.managed_thing_id(job, device)) is None
-            or not inventory.is_registered((thing_id, account_association_id))
-        ]
+            return ()
+        inventory, found = self._coordinator.data, self._devices.get(job.device_discovery_id, ())
+        known = self._unregistered.get(account_association_id)
+        if known is None or known.inventory is not inventory or known.found is not found:
+            # Several entities, repairs and policies ask for it after each change, of thousands of devices.
+            known = self._unregistered[account_association_id] = _Unregistered(
+                inventory=inventory,
+                found=found,
+                devices=tuple(
+                    device
+                    for device in found
+                    if (thing_id := self.managed_thing_id(job, device)) is None
+                    or not inventory.is_registered((thing_id, account_association_id))
+                ),
+            )
+        return known.devices
 
     # --- starting and following -------------------------------------------------------------------------------
 
@@ -182,7 +202,7 @@ class DeviceDiscoveries:
             filtered=bool(request.connector_device_ids),
         )
         self._remember(job)
-        await self._store.async_save_queue()
+        await self._store.async_keep_queue()
         self._follow(job)
         return job
 
@@ -273,7 +293,7 @@ class DeviceDiscoveries:
                         "devices": len(self._devices.get(job.device_discovery_id, ())),
                     },
                 )
-            await self._store.async_save_queue()
+            await self._store.async_keep_queue()
         return job
 
     async def _async_read_devices(self, job: Job) -> tuple[DiscoveredDevice, ...]:
@@ -342,7 +362,7 @@ class DeviceDiscoveries:
         for discovery in unknown:
             await self._async_get_to_know(discovery.device_discovery_id)
         if unknown:
-            await self._store.async_save_queue()
+            await self._store.async_keep_queue()
         self.async_resume()
 
     async def _async_get_to_know(self, device_discovery_id: str) -> Job | None:
@@ -362,7 +382,7 @@ class DeviceDiscoveries:
         if (job := self._jobs.get(device_discovery_id)) is None:
             job = await self._async_get_to_know(device_discovery_id)
             if job is not None:
-                await self._store.async_save_queue()
+                await self._store.async_keep_queue()
                 self.async_resume()
         return job
 
@@ -390,7 +410,7 @@ class DeviceDiscoveries:
     async def _async_forget(self, job: Job) -> None:
         self._jobs.pop(job.device_discovery_id, None)
         self._devices.pop(job.device_discovery_id, None)
-        await self._store.async_save_queue()
+        await self._store.async_keep_queue()
         self._publish(job)
 
     # --- finding ----------------------------------------------------------------------------------------------

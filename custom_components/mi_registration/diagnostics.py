@@ -19,6 +19,7 @@ from .aws.models import ManagedThing
 from .aws.redaction import sensitive_names
 from .const import CONF_OWNER, DOMAIN
 from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
+from .matcher import Match
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: MiRegistrationConfigEntry) -> dict[str, Any]:
@@ -40,6 +41,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: MiRegis
         # What a set-up that fails found out is its reason.
         return answer
     data = entry.runtime_data
+    await data.matcher.async_settle()
     inventory = data.coordinator.data
     return answer | {
         "connection": {
@@ -75,13 +77,9 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: MiRegis
             {**job.as_dict(), "devices_read": len(data.discoveries.devices(job.device_discovery_id) or ())}
             for job in data.store.queue.jobs.values()
         ],
-        "matches": {
-            thing_id: {"device_id": match.device_id, "reasons": list(match.reasons)}
-            for thing_id, match in data.matcher.matches.items()
-        },
+        "matches": {thing_id: _match(match) for thing_id, match in data.matcher.matches.items()},
         "ambiguous_matches": {
-            thing_id: [{"device_id": match.device_id, "reasons": list(match.reasons)} for match in matches]
-            for thing_id, matches in data.matcher.ambiguous.items()
+            thing_id: [_match(match) for match in matches] for thing_id, matches in data.matcher.ambiguous.items()
         },
         "repairs": sorted(data.issues.shown),
     }
@@ -95,6 +93,7 @@ async def async_get_device_diagnostics(
     if entry.state is not ConfigEntryState.LOADED:
         return {"aws_id": aws_id, "state": entry.state.value, "reason": entry.reason}
     data = entry.runtime_data
+    await data.matcher.async_settle()
     inventory = data.coordinator.data
     answer: dict[str, Any] = {
         "aws_id": aws_id,
@@ -103,9 +102,7 @@ async def async_get_device_diagnostics(
     }
     if (thing := inventory.things_by_id.get(aws_id)) is not None:
         answer["managed_thing"] = _thing(data, thing)
-        answer["candidates"] = [
-            {"device_id": match.device_id, "reasons": list(match.reasons)} for match in data.matcher.candidates(aws_id)
-        ]
+        answer["candidates"] = [_match(match) for match in data.matcher.candidates(aws_id)]
     if (connectivity := data.connectivity.data.get(aws_id)) is not None:
         answer["connectivity"] = asdict(connectivity)
     if (association := inventory.associations_by_id.get(aws_id)) is not None:
@@ -146,3 +143,7 @@ def _thing(data: MiRegistrationData, thing: ManagedThing) -> dict[str, Any]:
         },
         "last_error": data.registrar.last_error(thing.managed_thing_id),
     }
+
+
+def _match(match: Match) -> dict[str, Any]:
+    return {"device_id": match.device_id, "reasons": list(match.reasons)}

@@ -1,13 +1,13 @@
 """What all entities share."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import batched
 from typing import Final, override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -15,8 +15,8 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import DOMAIN
 from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationCoordinator
 
-DEVICES_PER_SLICE: Final = 20
-"""So many devices get a platform's entities at once; the event loop may do other work before the next ones."""
+ENTITIES_PER_SLICE: Final = 20
+"""So many entities a platform adds at once; the event loop may do other work before the next ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,10 @@ class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
         entry: MiRegistrationConfigEntry,
         kind: DeviceKind,
         aws_id: str,
+        device: dr.AnyDeviceEntry,
         description: MiRegistrationEntityDescription,
     ) -> None:
-        """Attach to a device that is registered already."""
+        """Attach to a device that is registered already, which spares Home Assistant to look for it by its info."""
         super().__init__(entry.runtime_data.coordinator, context=aws_id)
         self.runtime_data = entry.runtime_data
         self.kind = kind
@@ -50,7 +51,7 @@ class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
         self.entity_description = description
         self._attr_translation_key = description.key
         self._attr_unique_id = f"{aws_id}_{description.key}"
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, aws_id)})
+        self.device_entry = device
 
     @property
     @override
@@ -73,14 +74,17 @@ class MiRegistrationEntity(CoordinatorEntity[MiRegistrationCoordinator]):
                 return self.aws_id in inventory.things_by_id
 
 
-type Descriptions[D: MiRegistrationEntityDescription] = Mapping[DeviceKind, Iterable[D]]
+type Descriptions[D: MiRegistrationEntityDescription] = Mapping[DeviceKind, Collection[D]]
+type _Create[D: MiRegistrationEntityDescription] = Callable[
+    [MiRegistrationConfigEntry, DeviceKind, str, dr.AnyDeviceEntry, D], Entity
+]
 
 
 async def async_setup_platform[D: MiRegistrationEntityDescription](
     entry: MiRegistrationConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     descriptions: Descriptions[D],
-    create: Callable[[MiRegistrationConfigEntry, DeviceKind, str, D], Entity],
+    create: _Create[D],
 ) -> None:
     """Add a platform's entities for every device there is, and later for every device that comes."""
     platform = _Platform(entry, async_add_entities, descriptions, create)
@@ -96,7 +100,7 @@ class _Platform[D: MiRegistrationEntityDescription]:
         entry: MiRegistrationConfigEntry,
         async_add_entities: AddConfigEntryEntitiesCallback,
         descriptions: Descriptions[D],
-        create: Callable[[MiRegistrationConfigEntry, DeviceKind, str, D], Entity],
+        create: _Create[D],
     ) -> None:
         self._entry = entry
         self._coordinator = entry.runtime_data.coordinator
@@ -112,25 +116,31 @@ class _Platform[D: MiRegistrationEntityDescription]:
             new = sorted(current - ids)
             ids.clear()
             ids.update(current)
-            for number, batch in enumerate(batched(new, DEVICES_PER_SLICE, strict=False)):
+            devices_per_slice = max(1, ENTITIES_PER_SLICE // len(self._descriptions[kind]))
+            for number, batch in enumerate(batched(new, devices_per_slice, strict=False)):
                 if number:
                     yield
                 # Some may have gone since the slice before.
                 self._add(kind, [aws_id for aws_id in batch if aws_id in ids])
 
     def _add(self, kind: DeviceKind, ids: Iterable[str]) -> None:
-        descriptions = self._descriptions[kind]
         if kind is not DeviceKind.ASSOCIATION:
-            self._async_add_entities(
-                self._create(self._entry, kind, aws_id, description) for aws_id in ids for description in descriptions
-            )
+            self._async_add_entities([entity for aws_id in ids for entity in self._entities(kind, aws_id)])
             return
         subentries = self._coordinator.association_subentries
         for association_id in ids:
             self._async_add_entities(
-                [self._create(self._entry, kind, association_id, description) for description in descriptions],
+                list(self._entities(kind, association_id)),
                 config_subentry_id=subentries[association_id].subentry_id,
             )
+
+    def _entities(self, kind: DeviceKind, aws_id: str) -> Iterator[Entity]:
+        if (device := self._coordinator.device(aws_id)) is None:
+            # Something else took it out of the registry. It comes back with news of it from AWS, or with a reload.
+            self._known[kind].discard(aws_id)
+            return
+        for description in self._descriptions[kind]:
+            yield self._create(self._entry, kind, aws_id, device, description)
 
     async def async_add(self, slices: Iterator[None]) -> None:
         """Go on with slices, letting the event loop do other work before each."""

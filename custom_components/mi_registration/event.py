@@ -8,7 +8,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Activity, DeviceKind, MiRegistrationConfigEntry, activity_signal
+from .activity import Activity, activity_signal
+from .coordinator import DeviceKind, MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0

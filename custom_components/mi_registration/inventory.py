@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from .aws.models import (
     AccountAssociation,
@@ -17,6 +17,8 @@ from .aws.models import (
 
 type Pair = tuple[str, str]
 """Managed thing id and account association id."""
+
+AUTHORIZATION_PROBLEMS: Final = frozenset({AssociationState.REFRESH_TOKEN_EXPIRED, AssociationState.ASSOCIATION_FAILED})
 
 
 def _unchanged_kept[T, K](new: Iterable[T], old: Mapping[K, T], key: Callable[[T], K]) -> tuple[T, ...]:
@@ -38,6 +40,8 @@ class Inventory:
     managed_things: tuple[ManagedThing, ...] = ()
     account_associations: tuple[AccountAssociation, ...] = ()
     registrations: tuple[Registration, ...] = ()
+    unauthorized: frozenset[str] = frozenset()
+    """Associations whose authorization expired or failed, until it succeeds again: not while it is in progress."""
 
     @classmethod
     def build(
@@ -58,17 +62,25 @@ class Inventory:
             lambda thing: thing.managed_thing_id,
         )
         ids = {thing.managed_thing_id for thing in things}
+        associations = _unchanged_kept(
+            account_associations, before.associations_by_id, lambda association: association.account_association_id
+        )
         new = cls(
             managed_things=things,
-            account_associations=_unchanged_kept(
-                account_associations,
-                before.associations_by_id,
-                lambda association: association.account_association_id,
-            ),
+            account_associations=associations,
             registrations=_unchanged_kept(
                 (row for row in registrations if row.managed_thing_id in ids),
                 before.registrations_by_pair,
                 lambda row: (row.managed_thing_id, row.account_association_id),
+            ),
+            unauthorized=frozenset(
+                row.account_association_id
+                for row in associations
+                if row.state in AUTHORIZATION_PROBLEMS
+                or (
+                    row.account_association_id in before.unauthorized
+                    and row.state is not AssociationState.ASSOCIATION_SUCCEEDED
+                )
             ),
         )
         return previous if previous is not None and new == previous else new
@@ -170,6 +182,7 @@ class Inventory:
             "registrations": [
                 [row.managed_thing_id, row.account_association_id, row.status] for row in self.registrations
             ],
+            "unauthorized": sorted(self.unauthorized),
         }
 
     @classmethod
@@ -207,6 +220,7 @@ class Inventory:
                 )
                 for thing_id, association_id, status in data["registrations"]
             ),
+            cls(unauthorized=frozenset(data.get("unauthorized", ()))),
         )
 
 
@@ -225,6 +239,8 @@ class InventoryDiff:
     @classmethod
     def between(cls, old: Inventory, new: Inventory) -> Self:
         """Compare two pictures."""
+        if old is new:
+            return cls(**dict.fromkeys(cls.__dataclass_fields__, frozenset()))
         pairs = _changed(old.registrations_by_pair, new.registrations_by_pair)
         return cls(
             added_things=frozenset(new.things_by_id.keys() - old.things_by_id.keys()),

@@ -11,7 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 from .aws.models import ProvisioningStatus
 from .aws.permissions import statement
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
-from .coordinator import AUTHORIZATION_PROBLEMS, CloudList, MiRegistrationConfigEntry
+from .coordinator import CloudList, MiRegistrationConfigEntry
 from .policies import wanted_for_suggestion
 from .store import IntentKind
 
@@ -93,17 +93,16 @@ class Issues:
         """Create, replace and delete repairs as needed."""
         wanted = {issue.issue_id: issue for issue in self._wanted()}
         for issue_id in self.shown.keys() - wanted.keys():
-            if not self._is_shown_by_another(issue_id):
-                ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+            _let_go(self._hass, issue_id, self._entry.entry_id)
         for issue_id, issue in wanted.items():
             if self.shown.get(issue_id) != issue:
                 self._create(issue)
         self.shown = wanted
 
-    def _is_shown_by_another(self, issue_id: str) -> bool:
-        """Whether another account has the same repair: a clock is everybody's, and so may a permission be."""
-        others: list[MiRegistrationConfigEntry] = self._hass.config_entries.async_loaded_entries(DOMAIN)
-        return any(issue_id in other.runtime_data.issues.shown for other in others if other is not self._entry)
+    @callback
+    def async_take_over(self, issue_id: str) -> None:
+        """Show a repair, which was another entry's too, as this entry's."""
+        self._create(self.shown[issue_id])
 
     def _create(self, issue: Issue) -> None:
         link: dict[str, Any] = {"config_entry_id": self._entry.entry_id} if _LINKS_TO_ENTRY else {}
@@ -147,7 +146,7 @@ class Issues:
                     )
                 )
                 continue
-            if association.state in AUTHORIZATION_PROBLEMS or association_id in self._data.linking.requested:
+            if association_id in inventory.unauthorized or association_id in self._data.linking.requested:
                 issues.append(
                     Issue(
                         issue_id=f"authorization_expired_{association_id}",
@@ -245,7 +244,17 @@ class Issues:
 
 @callback
 def async_delete_issues(hass: HomeAssistant, entry_id: str) -> None:
-    """Delete the repairs of an entry that is removed."""
+    """Delete the repairs of an entry that is removed or disabled."""
     for issue in list(ir.async_get(hass).issues.values()):
         if issue.domain == DOMAIN and (issue.data or {}).get("entry_id") == entry_id:
-            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+            _let_go(hass, issue.issue_id, entry_id)
+
+
+def _let_go(hass: HomeAssistant, issue_id: str, entry_id: str) -> None:
+    """Delete a repair unless another entry has it, too: a clock is everybody's, and so may a permission be."""
+    others: list[MiRegistrationConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    for other in others:
+        if other.entry_id != entry_id and issue_id in other.runtime_data.issues.shown:
+            other.runtime_data.issues.async_take_over(issue_id)
+            return
+    ir.async_delete_issue(hass, DOMAIN, issue_id)

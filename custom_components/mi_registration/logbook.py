@@ -6,8 +6,8 @@ from typing import Final
 from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
 
+from .activity import EVENT_ACTIVITY, Activity
 from .const import DOMAIN
-from .coordinator import EVENT_ACTIVITY, Activity
 
 MESSAGES: Final[Mapping[Activity, str]] = {
     Activity.DEVICE_FOUND: "found {device}",
@@ -29,13 +29,10 @@ def async_describe_events(
 
     @callback
     def _describe(event: Event) -> dict[str, str]:
-        known = {"error_code": "", "status": "", "devices": "", **event.data}
+        device = event.data.get("name") or event.data.get("managed_thing_id") or "a device"
         return {
             LOGBOOK_ENTRY_NAME: event.data["account_association"],
-            LOGBOOK_ENTRY_MESSAGE: MESSAGES[event.data["type"]].format(
-                device=event.data.get("name") or event.data.get("managed_thing_id") or "a device",
-                **{name: known[name] for name in ("error_code", "status", "devices")},
-            ),
+            LOGBOOK_ENTRY_MESSAGE: MESSAGES[event.data["type"]].format_map({**event.data, "device": device}),
         }
 
     async_describe_event(DOMAIN, EVENT_ACTIVITY, _describe)

@@ -294,6 +294,8 @@ class Matcher:
         self._looks = _Index[Look]()
         self._pending_things: set[str] = set()
         self._pending_devices: set[str] = set()
+        self._unread: set[str] = set()
+        """The things whose details changed since they were read."""
         self._stale = True
         self._matches: dict[str, Match] = {}
         self._things_of: dict[str, list[str]] = {}
@@ -377,32 +379,36 @@ class Matcher:
     async def async_match(self, device_id: str, managed_thing_id: str) -> None:
         """Match a device of another integration to a managed thing, instead of any other, and remember it.
 
-        Raises ``ServiceValidationError`` for a device or a managed thing that can't be matched.
+        Raises ``ServiceValidationError`` for a device or a managed thing that can't be matched, ``NotStoredError`` if
+        that can't be kept.
         """
         await self.async_settle()
         self._check_thing(managed_thing_id)
         if not self._check_not_own(device_id):
             raise _invalid("device_not_found", device_id=device_id)
-        self._store.matches[managed_thing_id] = device_id
-        self._store.unmatched.discard((managed_thing_id, device_id))
-        self._stale = True
-        await self._store.async_save()
+        with self._store.undone_unless_stored():
+            self._store.matches[managed_thing_id] = device_id
+            self._store.unmatched.discard((managed_thing_id, device_id))
+            self._stale = True
+            await self._store.async_save()
 
     async def async_unmatch(self, device_id: str, managed_thing_id: str) -> None:
         """Never match these two again unless the user asks for it.
 
-        Raises ``ServiceValidationError`` for a device or a managed thing that can't be matched.
+        Raises ``ServiceValidationError`` for a device or a managed thing that can't be matched, ``NotStoredError`` if
+        that can't be kept.
         """
         await self.async_settle()
         self._check_thing(managed_thing_id)
         remembered = self._store.matches.get(managed_thing_id) == device_id
         if not self._check_not_own(device_id) and not remembered:
             raise _invalid("device_not_found", device_id=device_id)
-        if remembered:
-            del self._store.matches[managed_thing_id]
-        self._store.unmatched.add((managed_thing_id, device_id))
-        self._stale = True
-        await self._store.async_save()
+        with self._store.undone_unless_stored():
+            if remembered:
+                del self._store.matches[managed_thing_id]
+            self._store.unmatched.add((managed_thing_id, device_id))
+            self._stale = True
+            await self._store.async_save()
 
     def _check_thing(self, managed_thing_id: str) -> None:
         if managed_thing_id not in self._coordinator.data.things_by_id:
@@ -468,6 +474,7 @@ class Matcher:
     def _index_thing(self, thing_id: str) -> None:
         """Bring one thing's keys up to date, here and on disk."""
         if (thing := self._rows.get(thing_id)) is None:
+            self._unread.discard(thing_id)
             self._stale |= self._things.drop(thing_id)
             return
         stored = self._store.keys.get(thing_id) or StoredKeys(updated_at=None, keys=())
@@ -476,6 +483,10 @@ class Matcher:
             addresses = (key for key in keys if key[0] in ADDRESSES)
             keys = tuple(dict.fromkeys((*_row_keys(thing), *addresses)))
             self._keep(thing_id, StoredKeys(updated_at=stored.updated_at, keys=keys))
+            if stored.updated_at == _version(thing):
+                self._unread.discard(thing_id)
+            else:
+                self._unread.add(thing_id)
         self._stale |= self._things.put(thing_id, keys)
 
     def _keep(self, thing_id: str, keys: StoredKeys) -> None:
@@ -558,21 +569,12 @@ class Matcher:
 
     # --- details ----------------------------------------------------------------------------------------------
 
-    def _unread(self) -> list[str]:
-        """Return the things whose details changed since they were read; those that failed last come last."""
-        return sorted(
-            (
-                thing_id
-                for thing_id, thing in self._rows.items()
-                if (stored := self._store.keys.get(thing_id)) is None or stored.updated_at != _version(thing)
-            ),
-            key=self._failed.__contains__,
-        )
-
     @callback
     def _async_schedule_reading(self) -> None:
         """Read the details that are missing, a little later; after a failure not before the next synchronisation."""
-        if self._cancel_timer is None and not self._reading and self._may_read() and self._unread():
+        if self._cancel_timer is not None or self._reading or not self._may_read():
+            return
+        if self._unread or self._pending_things:
             self._cancel_timer = async_call_later(
                 self._hass,
                 DETAILS_DELAY,
@@ -591,8 +593,10 @@ class Matcher:
     async def _async_read_details(self) -> None:
         """Read what only GetManagedThing tells, one thing after the other, until AWS refuses."""
         try:
+            await self.async_settle()
             with background():
-                for thing_id in self._unread():
+                # Those that failed last come last.
+                for thing_id in sorted(self._unread, key=lambda thing_id: (thing_id in self._failed, thing_id)):
                     await self._async_read_details_of(thing_id)
         except AwsError as err:
             self._failed_as_of = self._coordinator.as_of
@@ -627,6 +631,8 @@ class Matcher:
             keys = tuple(dict.fromkeys((*_row_keys(self._rows[thing_id]), *keys)))
             self._keep(thing_id, StoredKeys(updated_at=_version(thing), keys=keys))
             self._stale |= self._things.put(thing_id, keys)
+            if _version(self._rows[thing_id]) == _version(thing):
+                self._unread.discard(thing_id)
 
     def _set_connections(self, thing_id: str, connections: set[tuple[str, str]]) -> None:
         """Let Home Assistant show that a thing's device and another integration's are linked."""

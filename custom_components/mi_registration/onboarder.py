@@ -22,6 +22,7 @@ from .aws.errors import (
     InvalidCredentialsError,
     InvalidRequestError,
     NotFoundError,
+    ServiceError,
     ThrottledError,
 )
 from .aws.identifiers import AUTHENTICATION_MATERIAL
@@ -30,7 +31,7 @@ from .const import CONF_OWNER, DOMAIN
 from .coordinator import MiRegistrationCoordinator
 from .device_discovery import DeviceDiscoveries, device_digest
 from .registrar import Attempt, Item, ItemStatus, Registrar, pauses
-from .store import Intent, IntentKind, Job, Onboarding
+from .store import Intent, IntentKind, Job, NotStoredError, Onboarding
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Onboarder:
     ) -> list[Item]:
         """Create what doesn't exist yet of a job's devices, and register all of them if an association is given.
 
-        Returns a verdict on each; raises nothing for a device that fails.
+        Returns a verdict on each; raises nothing for a device that fails, and ``NotStoredError`` if the disk takes
+        nothing: then nothing was done.
         """
         async with self._busy:
             rows = [_Row(device=device, digest=device_digest(device)) for device in devices]
@@ -162,7 +164,7 @@ class Onboarder:
                 if onboarding.device_digest in gone:
                     # AWS no longer has the row, so nobody can create the thing from it any more.
                     self._queue.onboardings.pop(onboarding.client_token, None)
-            await self._store.async_save_queue()
+            await self._store.async_keep_queue()
             if job is not None and found:
                 await self.async_onboard(job, found, association_id)
 
@@ -170,8 +172,13 @@ class Onboarder:
 
     async def _async_carry_out(self, job: Job, rows: list[_Row], account_association_id: str | None) -> None:
         """Put the onboardings on disk, then create and register side by side; the verdicts are left in the rows."""
+        onboardings, left_out = dict(self._queue.onboardings), set(self._queue.left_out)
         self._enqueue(rows, account_association_id)
-        await self._store.async_save_queue()
+        try:
+            await self._store.async_save_queue()
+        except NotStoredError:
+            self._queue.onboardings, self._queue.left_out = onboardings, left_out
+            raise
         self._registrar.async_show_pending()
         created: list[ManagedThing] = []
         with self._registrar.attempt() as attempt:
@@ -194,8 +201,10 @@ class Onboarder:
                 row.status = self._status_of_created(row.managed_thing_id)
             else:
                 row.item = attempt.verdicts[(row.managed_thing_id, account_association_id)]
-        await self._store.async_save_queue()
+        await self._store.async_keep_queue()
         self._registrar.async_show_pending()
+        if any(isinstance(row.error, InvalidCredentialsError) for row in rows):
+            self._coordinator.config_entry.async_start_reauth(self._coordinator.hass)
         if created:
             await self._coordinator.async_request_refresh()
 
@@ -237,19 +246,25 @@ class Onboarder:
                 created.append(_as_created(job, row, self._coordinator))
             self._queue.onboardings.pop(row.onboarding.client_token, None)
         if account_association_id is None or row.managed_thing_id is None:
-            await self._store.async_save_queue()
+            await self._store.async_keep_queue()
             return
-        await self._registrar.async_send(
-            attempt,
-            Intent(
-                kind=IntentKind.REGISTER,
-                managed_thing_id=row.managed_thing_id,
-                account_association_id=account_association_id,
-                device_discovery_id=job.device_discovery_id,
-                created_at=dt_util.utcnow(),
-                discovery_given=True,
-            ),
+        intent = Intent(
+            kind=IntentKind.REGISTER,
+            managed_thing_id=row.managed_thing_id,
+            account_association_id=account_association_id,
+            device_discovery_id=job.device_discovery_id,
+            created_at=dt_util.utcnow(),
+            discovery_given=True,
         )
+        try:
+            await self._registrar.async_send(attempt, intent)
+        except NotStoredError as err:
+            row.error = _not_stored(err)
+            row.status = ItemStatus.FAILED
+            if row.onboarding is not None:
+                # That it is to be created is on disk still: that is done again then, without a second thing.
+                self._queue.onboardings[row.onboarding.client_token] = row.onboarding
+                row.status = ItemStatus.QUEUED
 
     async def _async_create(self, job: Job, row: _Row, onboarding: Onboarding) -> None:
         """Create the thing of a row; what is refused for good leaves the disk, anything else waits there."""
@@ -286,7 +301,7 @@ class Onboarder:
             row.status = ItemStatus.QUEUED
         else:
             self._queue.onboardings.pop(onboarding.client_token, None)
-            await self._store.async_save_queue()
+            await self._store.async_keep_queue()
 
     async def _async_find_created(self, job: Job, row: _Row) -> None:
         """After a conflict, see whether somebody else created the thing: then AWS's list names it."""
@@ -369,6 +384,16 @@ def _unsupported() -> InvalidRequestError:
         code="connector_device_id_unsupported",
         operation="CreateManagedThing",
         iam_action="iotmanagedintegrations:CreateManagedThing",
+    )
+
+
+def _not_stored(error: NotStoredError) -> ServiceError:
+    """Return why a device isn't registered yet, in the user's language."""
+    return ServiceError(
+        str(error),
+        code=str(error.translation_key),
+        operation="RegisterAccountAssociation",
+        iam_action="iotmanagedintegrations:RegisterAccountAssociation",
     )
 
 

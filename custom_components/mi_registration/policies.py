@@ -1,21 +1,29 @@
 """What becomes of devices that a finished discovery found and nobody registered, as each association's policy says."""
 
 from collections.abc import Collection
+from datetime import datetime
 import logging
-from typing import Any
+from typing import Any, Final
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_call_later
 
+from .activity import Activity, activity_signal
 from .aws.errors import AwsError
 from .aws.models import DiscoveredDevice
 from .aws.quota import background
 from .const import CONF_REGISTRATION_POLICY, DOMAIN, POLICY_AUTOMATIC, POLICY_SUGGEST
-from .coordinator import Activity, MiRegistrationConfigEntry, MiRegistrationData, activity_signal
+from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import device_digest
 from .registrar import RegistrationState
+from .store import Job, NotStoredError
 
 _LOGGER = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 900
+"""When a policy is applied again whose work could not be put on disk."""
+_UNDER_WAY: Final = frozenset({RegistrationState.QUEUED, RegistrationState.PRE_ASSOCIATED})
 
 
 def is_left_out(data: MiRegistrationData, account_association_id: str, device: DiscoveredDevice) -> bool:
@@ -26,27 +34,26 @@ def is_left_out(data: MiRegistrationData, account_association_id: str, device: D
     return not keys.isdisjoint(data.store.queue.left_out)
 
 
-def is_under_way(data: MiRegistrationData, account_association_id: str, device: DiscoveredDevice) -> bool:
-    """Whether a found device is being registered already, and only has to be waited for."""
-    job = data.discoveries.newest_succeeded(account_association_id)
-    thing_id = None if job is None else data.discoveries.managed_thing_id(job, device)
-    if thing_id is None:
-        digest = device_digest(device)
-        return any(onboarding.device_digest == digest for onboarding in data.store.queue.onboardings.values())
-    return data.registrar.state_of((thing_id, account_association_id)) in {
-        RegistrationState.QUEUED,
-        RegistrationState.PRE_ASSOCIATED,
-    }
-
-
 def wanted_devices(data: MiRegistrationData, account_association_id: str) -> list[DiscoveredDevice]:
     """Return what was found for an association, isn't registered or about to be, and wasn't left out by the user."""
-    return [
-        device
-        for device in data.discoveries.unregistered(account_association_id)
-        if not is_left_out(data, account_association_id, device)
-        and not is_under_way(data, account_association_id, device)
-    ]
+    job = data.discoveries.newest_succeeded(account_association_id)
+    if job is None:
+        return []
+    left_out = {key for association_id, key in data.store.queue.left_out if association_id == account_association_id}
+    being_created = {onboarding.device_digest for onboarding in data.store.queue.onboardings.values()}
+    digests = left_out | being_created
+    wanted = []
+    for device in data.discoveries.unregistered(account_association_id):
+        thing_id = data.discoveries.managed_thing_id(job, device)
+        if thing_id is not None and (
+            thing_id in left_out or data.registrar.state_of((thing_id, account_association_id)) in _UNDER_WAY
+        ):
+            continue
+        # There may be thousands of devices, and mostly there is nothing that their digests could be among.
+        if digests and device_digest(device) in (digests if thing_id is None else left_out):
+            continue
+        wanted.append(device)
+    return wanted
 
 
 def wanted_for_suggestion(data: MiRegistrationData, account_association_id: str) -> list[DiscoveredDevice]:
@@ -66,6 +73,8 @@ class Policies:
         self._entry = entry
         self._data = entry.runtime_data
         self._policies: dict[str, str] = self._current()
+        self._is_look_back_due = False
+        """Whether the cloud could not be read when it was time to look back."""
 
     @callback
     def async_start(self) -> None:
@@ -79,7 +88,8 @@ class Policies:
         """Get to know the discoveries that are over already, then apply the policies to what they found."""
         discoveries = self._data.discoveries
         discoveries.async_resume()
-        if not self._data.coordinator.last_update_success:
+        self._is_look_back_due = not self._data.coordinator.last_update_success
+        if self._is_look_back_due:
             return
         try:
             with background():
@@ -107,16 +117,40 @@ class Policies:
         """Follow a change of policies at once."""
         before, self._policies = self._policies, self._current()
         self._async_apply([id_ for id_, policy in self._policies.items() if before.get(id_) != policy])
+        if self._is_look_back_due and self._data.coordinator.last_update_success:
+            self._is_look_back_due = False
+            self._entry.async_create_background_task(self._hass, self.async_look_back(), f"{DOMAIN} look back")
 
     @callback
     def _async_apply(self, association_ids: Collection[str]) -> None:
         policies = self._current()
         for association_id in association_ids:
+            if policies.get(association_id) != POLICY_AUTOMATIC:
+                continue
             devices = wanted_devices(self._data, association_id)
             job = self._data.discoveries.newest_succeeded(association_id)
-            if policies.get(association_id) == POLICY_AUTOMATIC and devices and job is not None:
+            if devices and job is not None:
                 self._entry.async_create_background_task(
                     self._hass,
-                    self._data.onboarder.async_onboard(job, devices, association_id),
+                    self._async_onboard(job, devices, association_id),
                     f"{DOMAIN} register what was found for {association_id}",
                 )
+
+    async def _async_onboard(
+        self, job: Job, devices: Collection[DiscoveredDevice], account_association_id: str
+    ) -> None:
+        """Register what was found, later if it can't be put on disk now."""
+        try:
+            await self._data.onboarder.async_onboard(job, devices, account_association_id)
+        except NotStoredError as err:
+            _LOGGER.warning("%s: what was found is not registered yet: %s", self._entry.title, err)
+
+            @callback
+            def _apply(_now: datetime) -> None:
+                self._async_apply([account_association_id])
+
+            self._entry.async_on_unload(
+                async_call_later(
+                    self._hass, AGAIN_SECONDS, HassJob(_apply, f"{DOMAIN} policy again", cancel_on_shutdown=True)
+                )
+            )

@@ -5,8 +5,18 @@ cancelled. Whatever happens in between (a lost answer, an outage, a power cut) i
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping
-from contextlib import contextmanager, nullcontext
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+    Set as AbstractSet,
+)
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -20,6 +30,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .activity import Activity
 from .aws.errors import (
     AccessDeniedError,
     AwsError,
@@ -34,10 +45,10 @@ from .aws.errors import (
 from .aws.models import AccountAssociation, AssociationState, Registration, RegistrationStatus
 from .aws.quota import background
 from .const import DOMAIN
-from .coordinator import Activity, MiRegistrationCoordinator, action_error, first_error_only
+from .coordinator import MiRegistrationCoordinator, action_error, first_error_only
 from .device_discovery import DeviceDiscoveries
 from .inventory import Pair
-from .store import Failure, Intent, IntentKind
+from .store import Failure, Intent, IntentKind, NotStoredError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -101,7 +112,7 @@ class Item:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that actions answer with."""
-        return asdict(self)
+        return {**asdict(self), "status": self.status.value}
 
 
 @dataclass(slots=True)
@@ -156,6 +167,10 @@ class Registrar:
         self._onboarding_tries = 0
         self._unauthorized: set[str] = set()
         self._active: dict[Pair, asyncio.Future[Item]] = {}
+        self._storing: Counter[Pair] = Counter()
+        """Pairs that are on their way to the disk, so that nobody may send them yet."""
+        self._unknown: dict[Pair, IntentKind] = {}
+        """Pairs for which nobody could find out yet whether the work of the last request was done."""
         self._attempts: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
         self._last_errors: dict[Pair, AwsError] = {}
         self._pairs_of_thing: dict[str, set[Pair]] = {}
@@ -225,8 +240,9 @@ class Registrar:
         """Register things with an association, and return a verdict on each in the order asked for.
 
         With ``wait`` it returns when every pair is done, refused or waiting in the queue for the cloud; without it,
-        as soon as all are safe on disk. Raises nothing for a pair that fails, and ``AwsError`` only for a dry run that
-        has to look for discovery jobs and can't.
+        as soon as all are safe on disk. Raises nothing for a pair that fails; ``NotStoredError`` if the disk takes
+        nothing, then nothing was done; and ``AwsError`` only for a dry run that has to look for discovery jobs and
+        can't.
         """
         verdicts: dict[Pair, Item] = {}
         intents: list[Intent] = []
@@ -250,8 +266,9 @@ class Registrar:
         if dry_run:
             verdicts |= await self._async_plan(intents)
         else:
-            self._queue.left_out -= {(account_association_id, thing_id) for thing_id, _ in pairs}
-            verdicts |= await self._async_carry_out(intents, wait=wait)
+            verdicts |= await self._async_carry_out(
+                intents, wait=wait, wanted={(account_association_id, thing_id) for thing_id, _ in pairs}
+            )
         return [verdicts[pair] for pair in pairs]
 
     async def _async_plan(self, intents: list[Intent]) -> dict[Pair, Item]:
@@ -299,13 +316,12 @@ class Registrar:
                     )
                 )
         if not dry_run:
-            self._queue.left_out |= {(account_association_id, thing_id) for thing_id, _ in pairs}
-        if cancelled & (self._queue.intents.keys() | self._queue.failures.keys()):
-            for pair in cancelled:
-                self._forget(pair)
-            await self._store.async_save_queue()
-            self._touch(cancelled)
-        verdicts |= await self._async_carry_out(intents, wait=True)
+            unwanted = {(account_association_id, thing_id) for thing_id, _ in pairs}
+            if cancelled & (self._queue.intents.keys() | self._queue.failures.keys()):
+                async with self._stored(cancelled, unwanted=unwanted):
+                    for pair in cancelled:
+                        self._forget(pair)
+            verdicts |= await self._async_carry_out(intents, wait=True, unwanted=unwanted)
         return [verdicts[pair] for pair in pairs]
 
     async def async_register_thing(self, managed_thing_id: str) -> None:
@@ -399,19 +415,68 @@ class Registrar:
 
     # --- carrying it out --------------------------------------------------------------------------------------
 
-    async def _async_carry_out(self, intents: list[Intent], *, wait: bool) -> dict[Pair, Item]:
+    @asynccontextmanager
+    async def _stored(
+        self,
+        pairs: Collection[Pair],
+        *,
+        wanted: AbstractSet[tuple[str, str]] = frozenset(),
+        unwanted: AbstractSet[tuple[str, str]] = frozenset(),
+    ) -> AsyncGenerator[None]:
+        """Put on disk what is changed for some pairs, or leave everything as it was and raise ``NotStoredError``.
+
+        Policies are to leave the ``unwanted`` alone from then on, and no longer the ``wanted``.
+        """
+        queue = self._queue
+        before = {pair: (queue.intents.get(pair), queue.failures.get(pair)) for pair in pairs}
+        no_longer, newly = queue.left_out & wanted, unwanted - queue.left_out
+        yield
+        if not (pairs or no_longer or newly):
+            return
+        after = {pair: queue.intents.get(pair) for pair in pairs}
+        self._storing.update(pairs)
+        queue.left_out = (queue.left_out - no_longer) | newly
+        try:
+            await self._store.async_save_queue()
+        except NotStoredError:
+            queue.left_out = (queue.left_out - newly) | no_longer
+            for pair, (intent, failure) in before.items():
+                if queue.intents.get(pair) is not after[pair]:
+                    # Somebody else wants something newer of it by now.
+                    continue
+                self._forget(pair)
+                if intent is not None:
+                    queue.intents[pair] = intent
+                    self._attempts[pair] = 1
+                if failure is not None:
+                    queue.failures[pair] = failure
+                if intent is not None or failure is not None:
+                    self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+            raise
+        finally:
+            self._storing -= Counter(pairs)
+            self._touch(pairs)
+
+    async def _async_carry_out(
+        self,
+        intents: list[Intent],
+        *,
+        wait: bool,
+        wanted: AbstractSet[tuple[str, str]] = frozenset(),
+        unwanted: AbstractSet[tuple[str, str]] = frozenset(),
+    ) -> dict[Pair, Item]:
         """Put intents on disk, then start on them; return the verdicts that are known when it is time to answer."""
         if not intents:
-            return {}
+            async with self._stored((), wanted=wanted, unwanted=unwanted):
+                return {}
         # Who asks for what an attempt is just doing gets its verdict; a second request would do it twice.
         joined = {intent.pair: self._active[intent.pair] for intent in intents if self._is_under_way(intent)}
         pairs = {intent.pair for intent in intents}
         own = pairs - joined.keys()
-        for intent in intents:
-            if intent.pair in own:
-                self._enqueue(intent)
-        await self._store.async_save_queue()
-        self._touch(own)
+        async with self._stored(own, wanted=wanted, unwanted=unwanted):
+            for intent in intents:
+                if intent.pair in own:
+                    self._enqueue(intent)
         if not wait:
             # A pair that another attempt is busy with is taken up again by the timer.
             self._async_start([pair for pair in own if pair not in self._active], user=True)
@@ -454,6 +519,7 @@ class Registrar:
         """Make an intent part of an attempt; until that ends no other one works on the pair."""
         before = self._coordinator.data.registrations_by_pair.get(intent.pair)
         progress = attempt.progress[intent.pair] = _Progress(intent, before)
+        progress.unknown = self._unknown.get(intent.pair) is intent.kind
         self._active[intent.pair] = attempt.futures[intent.pair] = self._hass.loop.create_future()
         return progress
 
@@ -488,10 +554,12 @@ class Registrar:
         self._schedule_retry()
 
     async def async_send(self, attempt: Attempt, intent: Intent) -> None:
-        """Put one more intent on disk and send it; its verdict comes with :meth:`async_settle`."""
-        self._enqueue(intent)
-        await self._store.async_save_queue()
-        self._touch([intent.pair])
+        """Put one more intent on disk and send it; its verdict comes with :meth:`async_settle`.
+
+        Raises ``NotStoredError`` if the disk takes nothing, then nothing was sent.
+        """
+        async with self._stored([intent.pair]):
+            self._enqueue(intent)
         await self._async_send(attempt, self._join(attempt, intent))
 
     async def async_settle(self, attempt: Attempt) -> None:
@@ -562,10 +630,15 @@ class Registrar:
     async def _async_rounds(self, attempt: Attempt) -> None:
         """Send what isn't accepted yet, read back, and send again what got lost on the way."""
         for _ in range(ROUNDS):
+            if any(progress.unknown for progress in attempt.progress.values()):
+                await self._async_read_back(attempt)
             todo = [
                 progress
                 for progress in attempt.progress.values()
-                if not progress.accepted and _is_ready(progress.intent) and _retryable(progress)
+                if not progress.accepted
+                and not progress.unknown
+                and _is_ready(progress.intent)
+                and _retryable(progress)
             ]
             if not todo or attempt.stop is not None:
                 return
@@ -579,12 +652,14 @@ class Registrar:
     async def _async_send(self, attempt: Attempt, progress: _Progress) -> None:
         """Send one pair's request, again while it is throttled; the verdict is left in ``progress``."""
         intent = progress.intent
-        for _ in range(THROTTLED_TRIES):
+        for tries in range(THROTTLED_TRIES):
             async with attempt.gate:
                 if attempt.stop is not None:
                     progress.error = progress.error or attempt.stop
                     return
-                self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
+                if tries == 0:
+                    # The pause before the next attempt grows with attempts; the tries of one are spaced by the quota.
+                    self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
                 try:
                     progress.request_id = await self._async_request(intent)
                 except ThrottledError as err:
@@ -665,6 +740,9 @@ class Registrar:
         """Turn what an attempt found out into verdicts, and take off the disk what is through."""
         verdicts = attempt.verdicts
         for pair, progress in attempt.progress.items():
+            self._unknown.pop(pair, None)
+            if progress.unknown:
+                self._unknown[pair] = progress.intent.kind
             if self._queue.intents.get(pair) is not progress.intent:
                 # Replaced by a newer wish while this attempt ran; that one has its own verdict.
                 verdicts[pair] = self._item(pair, ItemStatus.QUEUED)
@@ -672,7 +750,7 @@ class Registrar:
             verdicts[pair] = self._verdict(pair, progress)
             if verdicts[pair].status is ItemStatus.QUEUED and progress.error is not None:
                 self._last_errors[pair] = progress.error
-        await self._store.async_save_queue()
+        await self._store.async_keep_queue()
         self._touch(verdicts)
         if isinstance(attempt.stop, InvalidCredentialsError):
             self._entry.async_start_reauth(self._hass)
@@ -762,7 +840,7 @@ class Registrar:
                     self._queue.discovery_ids[pair] = intent.device_discovery_id
                 self._forget(pair)
             self._entry.async_create_background_task(
-                self._hass, self._store.async_save_queue(), f"{DOMAIN} save the queue"
+                self._hass, self._store.async_keep_queue(), f"{DOMAIN} save the queue"
             )
             self._touch(settled)
         authorized = {row.account_association_id for row in inventory.account_associations if _is_authorized(row)}
@@ -784,7 +862,7 @@ class Registrar:
     def _schedule_retry(self) -> None:
         """Set the timer for the next attempt at what waits; later the more often it was tried."""
         self.async_stop()
-        waiting = [intent for pair, intent in self._queue.intents.items() if pair not in self._active]
+        waiting = [intent for pair, intent in self._queue.intents.items() if not self._is_busy(pair)]
         delays = [self._pause_before(intent) for intent in waiting]
         if self._queue.onboardings:
             delays.append(_pause_after(self._onboarding_tries))
@@ -794,6 +872,10 @@ class Registrar:
                 min(delays),
                 HassJob(self._async_retry, f"{DOMAIN} retry", cancel_on_shutdown=True),
             )
+
+    def _is_busy(self, pair: Pair) -> bool:
+        """Whether somebody is at work on a pair, or about to be."""
+        return pair in self._active or pair in self._storing
 
     def _pause_before(self, intent: Intent) -> float:
         """Return how many seconds an intent waits for its next attempt."""
@@ -816,7 +898,7 @@ class Registrar:
         due = [
             pair
             for pair, intent in self._queue.intents.items()
-            if pair not in self._active
+            if not self._is_busy(pair)
             and self._is_authorized(pair)
             and (intent.accepted_at is None or now >= intent.accepted_at + ACCEPTED_FOR)
         ]
@@ -831,8 +913,11 @@ class Registrar:
             self._schedule_retry()
 
     async def _async_resume_onboardings(self, resume: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        with background():
-            await resume()
+        try:
+            with background():
+                await resume()
+        except NotStoredError as err:
+            _LOGGER.debug("Onboardings go on waiting: %s", err)
         if not self._queue.onboardings:
             self._onboarding_tries = 0
         self._schedule_retry()

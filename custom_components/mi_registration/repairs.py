@@ -20,6 +20,7 @@ from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, action_e
 from .device_discovery import device_digest
 from .policies import is_left_out
 from .registrar import Item, ItemStatus
+from .store import NotStoredError
 
 CONF_DEVICES = "devices"
 
@@ -144,13 +145,17 @@ class RegistrationRepairFlow(MiRegistrationRepairFlow):
         reason = data.registrar.last_error(thing_id) or "-"
         if user_input is not None:
             items: list[Item] = []
-            for association_id in self._association_ids(data, thing_id):
-                items += await data.registrar.async_register([thing_id], association_id)
-            failed = [item for item in items if item.status is ItemStatus.FAILED]
-            if not failed:
-                return self.async_create_entry(data={})
+            try:
+                for association_id in self._association_ids(data, thing_id):
+                    items += await data.registrar.async_register([thing_id], association_id)
+            except NotStoredError as err:
+                reason = str(err)
+            else:
+                failed = [item for item in items if item.status is ItemStatus.FAILED]
+                if not failed:
+                    return self.async_create_entry(data={})
+                reason = "; ".join(f"{item.error_code}: {item.error_message}" for item in failed)
             errors["base"] = "registration_failed"
-            reason = "; ".join(f"{item.error_code}: {item.error_message}" for item in failed)
         return self.async_show_form(
             step_id="confirm",
             data_schema=vol.Schema({}),
@@ -209,14 +214,18 @@ class DevicesFoundRepairFlow(MiRegistrationRepairFlow):
         if user_input is not None:
             chosen = [device for digest, device in devices.items() if digest in user_input[CONF_DEVICES]]
             left_out = {(self._association_id, digest) for digest in devices.keys() - set(user_input[CONF_DEVICES])}
-            data.store.queue.left_out |= left_out
-            await data.store.async_save_queue()
-            items = await data.onboarder.async_onboard(job, chosen, self._association_id)
-            failed = [item for item in items if item.status is ItemStatus.FAILED]
-            if not failed:
-                return self.async_create_entry(data={})
+            try:
+                data.store.queue.left_out |= left_out
+                await data.store.async_save_queue()
+                items = await data.onboarder.async_onboard(job, chosen, self._association_id)
+            except NotStoredError as err:
+                placeholders["failures"] = str(err)
+            else:
+                failed = [item for item in items if item.status is ItemStatus.FAILED]
+                if not failed:
+                    return self.async_create_entry(data={})
+                placeholders["failures"] = "; ".join(f"{item.error_code}: {item.error_message}" for item in failed)
             errors["base"] = "registration_failed"
-            placeholders["failures"] = "; ".join(f"{item.error_code}: {item.error_message}" for item in failed)
         return self.async_show_form(
             step_id="devices",
             data_schema=vol.Schema(

@@ -6,7 +6,8 @@ model marks sensitive.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any, Final, Self, override
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 
 from .aws.models import DeviceDiscovery, DiscoveryStatus, DiscoveryType
 from .const import DOMAIN
@@ -33,6 +36,16 @@ INVENTORY_SAVE_DELAY = 10
 """Seconds; an Inventory lost in a power cut costs one synchronisation, nothing else."""
 INVENTORY_SAVE_INTERVAL = timedelta(hours=1)
 """How old the stored time of an unchanged Inventory may become; more often would only wear the disk."""
+
+
+class NotStoredError(HomeAssistantError):
+    """The disk takes nothing: it is full, say, or may not be written to."""
+
+    def __init__(self, error: Exception) -> None:
+        """Say it in the user's language, with the reason that the operating system gave."""
+        super().__init__(
+            translation_domain=DOMAIN, translation_key="not_stored", translation_placeholders={"message": str(error)}
+        )
 
 
 class IntentKind(StrEnum):
@@ -289,6 +302,7 @@ class _PrivateStore(Store[dict[str, Any]]):
 
     def __init__(self, hass: HomeAssistant, entry_id: str, name: str) -> None:
         self._entry_id = entry_id
+        self._failure: Exception | None = None
         super().__init__(
             hass,
             STORAGE_VERSION,
@@ -306,18 +320,40 @@ class _PrivateStore(Store[dict[str, Any]]):
         """Accept what an older minor version wrote, and a newer one: members are only ever added."""
         return {**ADDED_MEMBERS, **old_data}
 
+    @override
+    async def _async_write_data(self, data: dict[str, Any]) -> None:
+        """Write, and remember a failure: Home Assistant only logs it."""
+        try:
+            await super()._async_write_data(data)
+        except WriteError as err:
+            self._failure = err
+            raise
+        except OSError as err:
+            self._failure = err
+            raise WriteError(err) from err
+
+    async def async_write(self, data: dict[str, Any]) -> None:
+        """Write now; raises :class:`NotStoredError` if that can't be done. Not for several tasks at once."""
+        self._failure = None
+        await self.async_save(data)
+        if self._failure is not None:
+            raise NotStoredError(self._failure)
+
     async def async_read[T](self, parse: Callable[[dict[str, Any]], T]) -> T | None:
         """Return what the file holds, or ``None``; one that can't be understood is set aside, and a repair says so.
 
         ``parse`` raises ``AttributeError``, ``KeyError``, ``TypeError`` or ``ValueError`` for what isn't of its shape.
-        Home Assistant does the same for what isn't JSON.
+        Home Assistant does the same for what isn't JSON. Raises :class:`NotStoredError` if it can't be set aside.
         """
         try:
-            data = await self.async_load()
-            return None if data is None else parse(data)
-        except (AttributeError, KeyError, TypeError, ValueError) as err:
-            await self._async_set_aside(err)
-            return None
+            try:
+                data = await self.async_load()
+                return None if data is None else await self.hass.async_add_executor_job(parse, data)
+            except (AttributeError, KeyError, TypeError, ValueError) as err:
+                await self._async_set_aside(err)
+                return None
+        except OSError as err:
+            raise NotStoredError(err) from err
 
     async def _async_set_aside(self, error: Exception) -> None:
         path = Path(self.path)
@@ -387,8 +423,18 @@ class MatchingStore:
         }
 
     async def async_save(self) -> None:
-        """Write everything now."""
-        await self._store.async_save(self._data())
+        """Write everything now; raises :class:`NotStoredError` if that can't be done."""
+        await self._store.async_write(self._data())
+
+    @contextmanager
+    def undone_unless_stored(self) -> Generator[None]:
+        """Take back what the user's word changed if it can't be put on disk."""
+        matches, unmatched = dict(self.matches), set(self.unmatched)
+        try:
+            yield
+        except NotStoredError:
+            self.matches, self.unmatched = matches, unmatched
+            raise
 
     def async_keep(self) -> None:
         """Write everything soon; a stream of changes doesn't put it off."""
@@ -400,7 +446,7 @@ class MatchingStore:
         """Write what is still waiting and nothing after that: the next set-up reads the file."""
         self._closed = True
         if self._due:
-            await self.async_save()
+            await self._store.async_save(self._data())
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -423,13 +469,17 @@ class RegistrationStore:
         self._writing = asyncio.Lock()
         self._wanted = 0
         self._written = 0
+        self._is_queue_due = False
         self.inventory: Inventory | None = None
         self.as_of: datetime | None = None
         """When ``inventory`` was read from the cloud."""
         self._saved_as_of: datetime | None = None
 
     async def async_load(self) -> None:
-        """Read all files; one that can't be understood is set aside and starts empty."""
+        """Read all files; one that can't be understood is set aside and starts empty.
+
+        Raises :class:`NotStoredError` if it can't be set aside.
+        """
         await self.matching.async_load()
         if (queue := await self._queue_store.async_read(Queue.from_dict)) is not None:
             self.queue = queue
@@ -440,6 +490,7 @@ class RegistrationStore:
         """Write the queue and return when what it holds now is on disk.
 
         Those who come while a write is under way share the next one: a batch of two hundred costs a few writes.
+        Raises :class:`NotStoredError` if it can't be written: then nothing that relies on it may be done.
         """
         self._wanted += 1
         wanted = self._wanted
@@ -447,8 +498,25 @@ class RegistrationStore:
             if self._written >= wanted:
                 return
             written = self._wanted
-            await self._queue_store.async_save(self.queue.as_dict())
+            await self._queue_store.async_write(self.queue.as_dict())
             self._written = written
+            self._is_queue_due = False
+
+    async def async_keep_queue(self) -> None:
+        """Write the queue if that can be done, else with the next synchronisation.
+
+        For what was found out, which the cloud tells once more after a restart.
+        """
+        try:
+            await self.async_save_queue()
+        except NotStoredError as err:
+            self._is_queue_due = True
+            _LOGGER.debug("The queue will be written later: %s", err)
+
+    async def async_keep_due_queue(self) -> None:
+        """Write what an earlier try could not."""
+        if self._is_queue_due:
+            await self.async_keep_queue()
 
     def async_keep_inventory(self, inventory: Inventory, as_of: datetime) -> None:
         """Remember an Inventory and when the whole of it was read; write it soon if there is something new in it."""

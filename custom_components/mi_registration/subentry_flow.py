@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import voluptuous as vol
 
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
@@ -33,8 +35,6 @@ from .const import (
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
 from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, association_subentry
-
-CONF_NAME = "name"
 
 _FLOW_ERRORS = frozenset({"access_denied", "cannot_connect", "clock_skew", "invalid_auth", "sdk_too_old", "throttled"})
 
@@ -259,14 +259,10 @@ class AccountAssociationSubentryFlow(ConfigSubentryFlow):
             name=name,
             client_token=self._client_tokens.setdefault((connector_destination_id, name), uuid4().hex),
         )
-        self._association = AccountAssociation(
-            account_association_id=link.account_association_id,
-            name=name,
-            state=link.state,
-            connector_destination_id=connector_destination_id,
-        )
+        # AWS answers neither.
+        self._association = replace(link.association, name=name, connector_destination_id=connector_destination_id)
         self._authorization_url = link.authorization_url
-        if link.state is AssociationState.ASSOCIATION_SUCCEEDED:
+        if link.association.state is AssociationState.ASSOCIATION_SUCCEEDED:
             entry: MiRegistrationConfigEntry = self._get_entry()
             entry.async_create_background_task(
                 self.hass,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 import gc
 import logging
@@ -25,6 +26,7 @@ from custom_components.mi_registration.aws.errors import (
     UnsupportedSdkError,
 )
 from custom_components.mi_registration.aws.models import (
+    AccountAssociation,
     AssociationState,
     CallerIdentity,
     DisconnectReason,
@@ -206,39 +208,36 @@ async def test_discovery_of_a_hub(client: Client, world: World) -> None:
 
 async def test_list_connector_destinations(client: Client, world: World) -> None:
     before = len(await client.list_connector_destinations())
-    identifier = world.add_connector_destination("Nimbus Climate", description="Heating")
+    identifier = world.add_connector_destination("Nimbus Climate")
     rows = {row.connector_destination_id: row for row in await client.list_connector_destinations()}
     assert len(rows) == before + 1
-    row = rows[identifier]
-    assert (row.name, row.description, row.cloud_connector_id) == (
-        "Nimbus Climate",
-        "Heating",
-        f"{identifier}-connector",
-    )
+    assert rows[identifier].name == "Nimbus Climate"
 
 
 async def test_an_account_is_linked_and_unlinked(client: Client, world: World) -> None:
     destination = world.add_connector_destination("Nimbus Climate")
     asked = {"connector_destination_id": destination, "name": "My Nimbus", "client_token": "token-1"}
-    link = await client.create_account_association(**asked, description="At home")
-    assert link.state is AssociationState.ASSOCIATION_IN_PROGRESS
+    link = await client.create_account_association(**asked)
+    assert link.association.state is AssociationState.ASSOCIATION_IN_PROGRESS
     assert link.authorization_url
     assert link.authorization_url not in repr(link)
-    assert (await client.create_account_association(**asked, description="At home")) == link
-    association = link.account_association_id
-    assert world.associations[association]["Name"] == "My Nimbus"
-    assert world.associations[association]["Description"] == "At home"
-    assert await client.get_account_association(association) == link
+    assert (await client.create_account_association(**asked)) == link
+    association = link.association.account_association_id
+
+    async def read() -> AccountAssociation:
+        rows = {row.account_association_id: row for row in await client.list_account_associations()}
+        return rows[association]
+
+    assert await read() == replace(link.association, name="My Nimbus", connector_destination_id=destination)
 
     world.authorize(association, False, "access_denied by the test")
-    failed = await client.get_account_association(association)
+    failed = await read()
     assert failed.state is AssociationState.ASSOCIATION_FAILED
     assert failed.error_message == "access_denied by the test"
 
     assert (await client.start_account_association_refresh(association)).startswith("http")
     world.authorize(association)
-    linked = await client.get_account_association(association)
-    assert (linked.state, linked.authorization_url) == (AssociationState.ASSOCIATION_SUCCEEDED, "")
+    assert (await read()).state is AssociationState.ASSOCIATION_SUCCEEDED
 
     await client.delete_account_association(association)
     world.advance(3600)
@@ -250,8 +249,8 @@ async def test_general_authorization_needs_no_link(client: Client, world: World)
     link = await client.create_account_association(
         connector_destination_id=destination, name="My Nimbus", client_token="token-1"
     )
-    assert (link.state, link.authorization_url) == (AssociationState.ASSOCIATION_SUCCEEDED, "")
-    assert await client.start_account_association_refresh(link.account_association_id) == ""
+    assert (link.association.state, link.authorization_url) == (AssociationState.ASSOCIATION_SUCCEEDED, "")
+    assert await client.start_account_association_refresh(link.association.account_association_id) == ""
 
 
 async def test_a_connector_destination_that_is_gone(client: Client, world: World) -> None:
@@ -485,8 +484,6 @@ async def test_ids_are_checked_before_anything_is_sent(client: Client, world: Wo
         client.create_account_association(connector_destination_id="a b", name="a", client_token="t"),
         client.create_account_association(connector_destination_id="a", name="Küche", client_token="t"),
         client.create_account_association(connector_destination_id="a", name="a", client_token="t:1"),
-        client.create_account_association(connector_destination_id="a", name="a", client_token="t", description="ä"),
-        client.get_account_association("a-b"),
         client.start_account_association_refresh("../a"),
         client.delete_account_association(""),
     ]

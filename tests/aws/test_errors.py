@@ -11,6 +11,7 @@ from botocore.parsers import ResponseParserError
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from custom_components.mi_registration.aws.endpoints import EndpointError
 from custom_components.mi_registration.aws.errors import (
     AccessDeniedError,
     AwsError,
@@ -26,7 +27,6 @@ from custom_components.mi_registration.aws.errors import (
     from_exception,
 )
 from custom_components.mi_registration.aws.iot_credentials import CredentialProviderError
-from custom_components.mi_registration.aws.session import EndpointError
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

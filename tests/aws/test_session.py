@@ -9,18 +9,15 @@ from botocore.exceptions import ProfileNotFound
 import pytest
 
 from custom_components.mi_registration.aws.clock import Clock
+from custom_components.mi_registration.aws.endpoints import EndpointError, InsecureEndpointError, check_endpoint
+from custom_components.mi_registration.aws.iot_credentials import IotCertificate
 from custom_components.mi_registration.aws.session import (
     AccessKey,
     AssumeRole,
     ConnectionSettings,
     DefaultChain,
-    EndpointError,
-    InsecureEndpointError,
-    IotCertificate,
-    check_endpoint,
     client_config,
     create_session,
-    is_insecure_endpoint,
 )
 
 KEYS = {"auth_method": "access_key", "region": "eu-west-1", "access_key_id": "AKIAX", "secret_access_key": "canary-1"}
@@ -133,7 +130,6 @@ def test_secrets_are_not_shown() -> None:
 )
 def test_good_endpoints(url: str) -> None:
     check_endpoint(url)
-    assert is_insecure_endpoint(url) is False
 
 
 @pytest.mark.parametrize(
@@ -143,7 +139,6 @@ def test_good_endpoints(url: str) -> None:
 def test_insecure_endpoints(url: str) -> None:
     with pytest.raises(InsecureEndpointError):
         check_endpoint(url)
-    assert is_insecure_endpoint(url) is True
 
 
 @pytest.mark.parametrize(
@@ -151,7 +146,7 @@ def test_insecure_endpoints(url: str) -> None:
 )
 def test_what_is_no_endpoint(url: str) -> None:
     with pytest.raises(EndpointError) as caught:
-        is_insecure_endpoint(url)
+        check_endpoint(url)
     assert not isinstance(caught.value, InsecureEndpointError)
 
 

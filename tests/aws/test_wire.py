@@ -73,11 +73,11 @@ CALLS: dict[str, Call] = {
     "CreateAccountAssociation": lambda client: client.create_account_association(
         connector_destination_id="acme", name="Acme", client_token="token"
     ),
-    "GetAccountAssociation": lambda client: client.get_account_association("association1"),
     "StartAccountAssociationRefresh": lambda client: client.start_account_association_refresh("association1"),
     "DeleteAccountAssociation": lambda client: client.delete_account_association("association1"),
 }
 LISTS = sorted(name for name in CALLS if name.startswith("List"))
+NEED_AN_ID = ("GetManagedThing", "GetDeviceDiscovery", "CreateManagedThing", "CreateAccountAssociation")
 
 
 def test_every_operation_is_called_here() -> None:
@@ -180,19 +180,20 @@ async def test_a_list_without_items_or_with_rows_that_say_nothing(
     assert await scripted_client.list_managed_things() == (ManagedThing(managed_thing_id="a"),)
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        "GetManagedThing",
-        "GetDeviceDiscovery",
-        "CreateManagedThing",
-        "CreateAccountAssociation",
-        "GetAccountAssociation",
-    ],
-)
+@pytest.mark.parametrize("operation", NEED_AN_ID)
 async def test_an_answer_without_the_id(scripted_client: Client, scripted: ScriptedServer, operation: str) -> None:
     scripted.default = answer({"Name": "x"})
     with pytest.raises(CannotConnectError, match="lacks an id"):
+        await CALLS[operation](scripted_client)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Please log in</html>", b"\xff\xfe", b"null", b"[]", b'{"Id": "a"'])
+@pytest.mark.parametrize("operation", NEED_AN_ID)
+async def test_what_is_not_an_answer(
+    scripted_client: Client, scripted: ScriptedServer, operation: str, body: bytes
+) -> None:
+    scripted.default = answer(body, status=201)
+    with pytest.raises(CannotConnectError):
         await CALLS[operation](scripted_client)
 
 
@@ -237,11 +238,11 @@ async def test_a_new_associations_id_as_documented_and_as_modelled(
 ) -> None:
     scripted.default = answer({member: "a1", "AssociationState": "ASSOCIATION_SUCCEEDED", "OAuthAuthorizationUrl": ""})
     assert await CALLS["CreateAccountAssociation"](scripted_client) == AccountAssociationLink(
-        account_association_id="a1", state=AssociationState.ASSOCIATION_SUCCEEDED
+        association=AccountAssociation(account_association_id="a1", state=AssociationState.ASSOCIATION_SUCCEEDED)
     )
     scripted.default = answer({"Id": "wrong", "AccountAssociationId": "a1"})
     assert await CALLS["CreateAccountAssociation"](scripted_client) == AccountAssociationLink(
-        account_association_id="a1"
+        association=AccountAssociation(account_association_id="a1")
     )
 
 
@@ -255,12 +256,12 @@ async def test_connector_destinations_come_in_pages(scripted_client: Client, scr
     scripted.answers.extend(
         [
             answer({"ConnectorDestinationList": [{"Id": "a", "Name": "A"}, {"Name": "no id"}], "NextToken": "n1"}),
-            answer({"ConnectorDestinationList": [{"Id": "b", "CloudConnectorId": "c"}]}),
+            answer({"ConnectorDestinationList": [{"Id": "b"}]}),
         ]
     )
     assert await scripted_client.list_connector_destinations() == (
         ConnectorDestination(connector_destination_id="a", name="A"),
-        ConnectorDestination(connector_destination_id="b", cloud_connector_id="c"),
+        ConnectorDestination(connector_destination_id="b"),
     )
 
 
@@ -392,7 +393,7 @@ async def test_models_do_not_show_what_is_sensitive(scripted_client: Client, scr
         *await scripted_client.list_managed_things(),
         await scripted_client.get_managed_thing("t1"),
         *await scripted_client.list_discovered_devices("job1"),
-        await scripted_client.get_account_association("a1"),
+        await CALLS["CreateAccountAssociation"](scripted_client),
     ]
     assert len(shown) == 4
     assert "canary" not in repr(shown)

@@ -22,16 +22,23 @@ class Browser:
         self.page.goto(f"/{DASHBOARD_PATH}")
         expect(self.row("Kitchen ceiling light")).to_be_visible()
 
-    def return_to_dashboard(self) -> None:
-        """Close the dialog that ended, and open the dashboard from the sidebar."""
+    def finish(self) -> None:
+        """Close the dialog that ended."""
         self.page.get_by_role("button", name="Finish").click()
         expect(self.page.get_by_role("dialog")).to_have_count(0)
-        self.page.locator("ha-sidebar").get_by_text("Managed things", exact=True).click()
+
+    def return_to_dashboard(self) -> None:
+        """Open the dashboard from the sidebar."""
+        self.sidebar("Managed things").click()
         expect(self.row("Kitchen ceiling light")).to_be_visible()
+
+    def sidebar(self, title: str) -> Locator:
+        """Return an item of the sidebar."""
+        return self.page.locator("ha-sidebar").get_by_text(title, exact=True)
 
     def open_settings(self, title: str) -> None:
         """Open one of the pages below Settings."""
-        self.page.locator("ha-sidebar").get_by_text("Settings", exact=True).click()
+        self.sidebar("Settings").click()
         self.page.locator("ha-config-dashboard").get_by_text(title, exact=True).first.click()
 
     def open_integration(self) -> None:
@@ -39,6 +46,22 @@ class Browser:
         self.open_settings("Devices & services")
         self.page.locator("ha-integration-card", has_text=INTEGRATION).click()
         expect(self.page.get_by_role("heading", name=INTEGRATION)).to_be_visible()
+
+    def open_entry_menu(self) -> None:
+        """Open the menu of the integration's entry, on the integration's page."""
+        self.page.locator("ha-config-entry-row").get_by_role("button", name="Menu").first.click()
+
+    def choose(self, search: str, title: str) -> None:
+        """Search in the list that is open, and choose what has that title."""
+        options = self.page.locator("ha-picker-combo-box")
+        options.get_by_role("textbox").fill(search)
+        options.locator("[slot=headline]", has_text=title).click()
+
+    def add_to_automation(self, kind: str, search: str, title: str) -> None:
+        """Add a trigger or an action to the automation in the editor, by search."""
+        self.page.get_by_role("button", name=f"Add {kind}").click()
+        self.page.get_by_placeholder("Search").fill(search)
+        self.page.locator("[slot=headline]").get_by_text(title, exact=True).click()
 
     def row(self, name: str) -> Locator:
         """Return a row of the dashboard's tables by the name of its device or account."""
@@ -53,6 +76,11 @@ class Browser:
         named = self.page.locator("ha-tile-info").get_by_text(name, exact=True)
         return self.section(section).locator("hui-tile-card", has=named)
 
+    def share(self, section: str, name: str) -> Locator:
+        """Return an entry of the legend below a section's bar."""
+        named = self.page.get_by_text(name, exact=True)
+        return self.section(section).locator("hui-distribution-card li", has=named)
+
     def entity(self, name: str) -> Locator:
         """Return the row of an entity on its device's page."""
         return self.page.locator("hui-generic-entity-row", has_text=name)
@@ -64,7 +92,7 @@ class Browser:
 
     def open_repair(self, title: str) -> None:
         """Open a repair in Settings."""
-        self.page.locator("ha-sidebar").get_by_text("Settings", exact=True).click()
+        self.sidebar("Settings").click()
         expect(self.repairs).to_have_count(1)
         self.repairs.filter(has_text=title).click()
         expect(self.page.get_by_text("Reported by")).to_be_visible()
@@ -78,5 +106,6 @@ class Browser:
     def picture(self, name: str, *, width: int = 1400, height: int = 900) -> None:
         """Take a picture of that size for the documentation."""
         if self._images is not None:
+            self.page.mouse.move(0, 0)
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.screenshot(path=self._images / f"{name}.png", animations="disabled")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import os
 from pathlib import Path
 import shutil
+import sys
 from typing import Final
 
 from playwright.sync_api import Browser as Chromium, Playwright, expect, sync_playwright
@@ -30,14 +31,23 @@ ARGUMENTS: Final = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that makes the pictures of the documentation."""
+    """Add the options that make the pictures of the documentation, and choose the release of Home Assistant."""
     parser.addoption("--update-images", action="store_true", help="write the screenshots to docs/images")
+    parser.addoption("--ha", metavar="VERSION", help="the release to run, which scripts/setup --ha got")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the pictures as they are where nobody looks at them."""
+    """Keep the pictures as they are where nobody looks at them, and ask for the release if it isn't there."""
     if config.getoption("--update-images") and os.environ.get("CI"):
         raise pytest.UsageError("--update-images is for a person who looks at the pictures, not for CI")
+    version = config.getoption("--ha")
+    if version is not None and not _python(version).exists():
+        raise pytest.UsageError(f"Home Assistant {version} isn't there: run scripts/setup --ha {version}")
+
+
+def _python(version: str | None) -> Path:
+    """Return the Python that has a release of Home Assistant, or the one that runs the tests."""
+    return Path(sys.executable) if version is None else ROOT / ".venvs" / version / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +72,8 @@ def chromium(playwright: Playwright) -> Iterator[Chromium]:
 @pytest.fixture
 def house(request: pytest.FixtureRequest) -> Iterator[House]:
     """Build a house as the demo does; its log is judged in the end."""
-    with House(DIRECTORY / request.node.name) as house:
+    version = request.config.getoption("--ha")
+    with House(DIRECTORY / (version or "") / request.node.name, python=_python(version)) as house:
         yield house
     assert complaints(house.home_assistant_log.read_text(encoding="utf-8")) == []
 

@@ -56,6 +56,48 @@ from .quota import Quota
 from .redaction import sensitive_values
 from .session import ConnectionSettings, client_config, create_session
 
+_LOGGER = logging.getLogger(__name__)
+
+SERVICE = "iot-managed-integrations"
+IAM_PREFIXES = {SERVICE: "iotmanagedintegrations", "sts": "sts"}
+OPERATIONS = frozenset(
+    {
+        "CreateAccountAssociation",
+        "CreateManagedThing",
+        "DeleteAccountAssociation",
+        "DeregisterAccountAssociation",
+        "GetDeviceDiscovery",
+        "GetManagedThing",
+        "GetManagedThingConnectivityData",
+        "ListAccountAssociations",
+        "ListConnectorDestinations",
+        "ListDeviceDiscoveries",
+        "ListDiscoveredDevices",
+        "ListManagedThingAccountAssociations",
+        "ListManagedThings",
+        "RegisterAccountAssociation",
+        "StartAccountAssociationRefresh",
+        "StartDeviceDiscovery",
+    }
+)
+"""The operations of managed integrations that are used here."""
+PAGE_SIZE = 250
+"""Rows asked for per page: a quarter of what the service allows, so that a page stays well inside the read timeout."""
+RECORDED_CALLS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A request that was sent, for diagnostics. ``error_code`` is None for a success, ``latency`` is in seconds."""
+
+    operation: str
+    at: datetime
+    latency: float
+    error_code: str | None
+    request_id: str | None
+    attempt: int = 1
+    """2 for a request that was signed anew with AWS's time."""
+
 
 class ManagedIntegrationsClient(Protocol):
     """What this integration asks of AWS.
@@ -159,15 +201,12 @@ class ManagedIntegrationsClient(Protocol):
         """``ListConnectorDestinations``: what an account association can be created with."""
 
     async def create_account_association(
-        self, *, connector_destination_id: str, name: str, client_token: str, description: str | None = None
+        self, *, connector_destination_id: str, name: str, client_token: str
     ) -> AccountAssociationLink:
         """``CreateAccountAssociation``; the same ``client_token`` never creates a second one.
 
         The user has to open the link that it answers, unless that is empty.
         """
-
-    async def get_account_association(self, account_association_id: str) -> AccountAssociationLink:
-        """``GetAccountAssociation``; AWS also asks for ``secretsmanager:GetSecretValue``, so poll the list instead."""
 
     async def start_account_association_refresh(self, account_association_id: str) -> str:
         """``StartAccountAssociationRefresh``; returns the OAuth link to open, empty if nobody has to sign in."""
@@ -177,50 +216,6 @@ class ManagedIntegrationsClient(Protocol):
 
     async def close(self) -> None:
         """Free the connections and the threads."""
-
-
-_LOGGER = logging.getLogger(__name__)
-
-SERVICE = "iot-managed-integrations"
-IAM_PREFIXES = {SERVICE: "iotmanagedintegrations", "sts": "sts"}
-OPERATIONS = frozenset(
-    {
-        "CreateAccountAssociation",
-        "CreateManagedThing",
-        "DeleteAccountAssociation",
-        "DeregisterAccountAssociation",
-        "GetAccountAssociation",
-        "GetDeviceDiscovery",
-        "GetManagedThing",
-        "GetManagedThingConnectivityData",
-        "ListAccountAssociations",
-        "ListConnectorDestinations",
-        "ListDeviceDiscoveries",
-        "ListDiscoveredDevices",
-        "ListManagedThingAccountAssociations",
-        "ListManagedThings",
-        "RegisterAccountAssociation",
-        "StartAccountAssociationRefresh",
-        "StartDeviceDiscovery",
-    }
-)
-"""The operations of managed integrations that are used here."""
-PAGE_SIZE = 250
-"""Rows asked for per page: a quarter of what the service allows, so that a page stays well inside the read timeout."""
-RECORDED_CALLS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecord:
-    """A request that was sent, for diagnostics. ``error_code`` is None for a success, ``latency`` is in seconds."""
-
-    operation: str
-    at: datetime
-    latency: float
-    error_code: str | None
-    request_id: str | None
-    attempt: int = 1
-    """2 for a request that was signed anew with AWS's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +264,16 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
 
     @property
     @override
+    def calls(self) -> tuple[CallRecord, ...]:
+        return tuple(self._calls)
+
+    @property
+    @override
+    def quota(self) -> Quota:
+        return self._quota
+
+    @property
+    @override
     def clock_skew(self) -> float | None:
         return self._clock.skew
 
@@ -281,16 +286,6 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
     def async_add_denied_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
         self._denied_listeners.append(listener)
         return lambda: self._denied_listeners.remove(listener)
-
-    @property
-    def calls(self) -> tuple[CallRecord, ...]:
-        """The last requests, the oldest first."""
-        return tuple(self._calls)
-
-    @property
-    def quota(self) -> Quota:
-        """The quota that paces this client."""
-        return self._quota
 
     @override
     async def get_caller_identity(self) -> CallerIdentity:
@@ -453,24 +448,11 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
 
     @override
     async def create_account_association(
-        self, *, connector_destination_id: str, name: str, client_token: str, description: str | None = None
+        self, *, connector_destination_id: str, name: str, client_token: str
     ) -> AccountAssociationLink:
         return await self._call(
             "CreateAccountAssociation",
-            {
-                "ConnectorDestinationId": connector_destination_id,
-                "Name": name,
-                "Description": description,
-                "ClientToken": client_token,
-            },
-            partial(_needed, AccountAssociationLink.from_wire),
-        )
-
-    @override
-    async def get_account_association(self, account_association_id: str) -> AccountAssociationLink:
-        return await self._call(
-            "GetAccountAssociation",
-            {"AccountAssociationId": account_association_id},
+            {"ConnectorDestinationId": connector_destination_id, "Name": name, "ClientToken": client_token},
             partial(_needed, AccountAssociationLink.from_wire),
         )
 
@@ -631,12 +613,13 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
 
     def _new_connection(self, operation: str) -> _Connection:
         session = create_session(self._settings, config=self._config, clock=self._clock, prepare=self._prepare)
+        available = session.get_available_services()
         clients = {
             service: session.client(  # type: ignore[call-overload]  # typed by literals, not by a variable
                 service, endpoint_url=self._settings.endpoint_url, config=self._config
             )
             for service in IAM_PREFIXES
-            if service in session.get_available_services()
+            if service in available
         }
         if SERVICE not in clients or not has_operations(clients[SERVICE].meta.service_model):
             raise self._own_error(
@@ -651,8 +634,8 @@ class Boto3ManagedIntegrationsClient(ManagedIntegrationsClient):
 
     def _prepare(self, session: boto3.Session) -> None:
         session.events.register("before-send", self._remember_credentials)
-        session.events.register(f"before-parse.{SERVICE}", _require_object)
-        session.events.register(f"before-parse.{SERVICE}.CreateAccountAssociation", _accept_id)
+        session.events.register("before-parse.sts", _require_sts_answer)
+        session.events.register(f"before-parse.{SERVICE}", _check_answer)
 
     def _remember_credentials(self, request: AWSPreparedRequest, **_: Any) -> None:
         """Keep what this request was signed with: AWS's text about a bad signature repeats the headers."""
@@ -684,31 +667,41 @@ def has_operations(service_model: ServiceModel) -> bool:
     return discovery is not None and "ConnectorDeviceIdList" in discovery.members
 
 
-def _require_object(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
+def _require_request_id(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a good status that is not AWS's, such as that of a proxy's page."""
+    if response_dict["status_code"] < 300 and "x-amzn-requestid" not in response_dict["headers"]:
+        raise ResponseParserError("the answer is not from AWS: it has no request id")
+
+
+def _require_sts_answer(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a good status whose body is not STS's, which botocore trips over."""
+    _require_request_id(response_dict)
+    if response_dict["status_code"] < 300 and f"<{operation_model.name}Response".encode() not in response_dict["body"]:
+        raise ResponseParserError("the answer is not from STS")
+
+
+def _check_answer(
+    operation_model: OperationModel,
+    response_dict: Mapping[str, Any],
+    customized_response_dict: dict[str, Any],
+    **_: Any,
+) -> None:
     """Refuse a good status whose body is not AWS's: botocore reads a proxy's page as an answer without members.
 
     What looks like an empty list must be one that AWS sent, else everything on it would seem to be gone.
     """
-    if response_dict["status_code"] >= 300:
-        return
-    if "x-amzn-requestid" not in response_dict["headers"]:
-        raise ResponseParserError("the answer is not from AWS: it has no request id")
-    if operation_model.output_shape is None:
+    _require_request_id(response_dict)
+    if response_dict["status_code"] >= 300 or operation_model.output_shape is None:
         return
     try:
         body = json.loads(response_dict["body"])
-    except ValueError:
+    except ValueError, RecursionError:
         raise ResponseParserError("the answer is not JSON") from None
     if not isinstance(body, dict):
         raise ResponseParserError("the answer is not a JSON object")
-
-
-def _accept_id(response_dict: Mapping[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take the id of a new association from ``Id`` too: so AWS's documentation shows it, against its service model."""
-    if response_dict["status_code"] < 300:
-        body = json.loads(response_dict["body"])
-        if isinstance(body, dict) and "AccountAssociationId" not in body and "Id" in body:
-            customized_response_dict["AccountAssociationId"] = body["Id"]
+    # AWS's documentation shows the id of a new association under this name, against its service model.
+    if operation_model.name == "CreateAccountAssociation" and "AccountAssociationId" not in body and "Id" in body:
+        customized_response_dict["AccountAssociationId"] = body["Id"]
 
 
 def _needed[T](from_wire: Callable[[Wire], T | None], response: Wire) -> T:
@@ -721,7 +714,10 @@ def _page[T](from_wire: Callable[[Wire], T | None], member: str, response: Wire)
     token = response.get("NextToken")
     if token is not None and not isinstance(token, str):
         raise ResponseParserError("the answer's NextToken is no text")
-    rows = (from_wire(row) for row in response.get(member, ()) if isinstance(row, dict))
+    items = response.get(member, [])
+    if not isinstance(items, list):
+        raise ResponseParserError(f"the answer's {member} is no list")
+    rows = (from_wire(row) for row in items if isinstance(row, dict))
     return _Page(rows=tuple(row for row in rows if row is not None), next_token=token or None)
 
 

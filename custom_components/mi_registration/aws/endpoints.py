@@ -29,18 +29,6 @@ def check_endpoint(url: str) -> None:
         raise InsecureEndpointError("plain http is for loopback hosts only")
 
 
-def is_insecure_endpoint(url: str) -> bool:
-    """Whether ``url`` is plain ``http`` to another machine.
-
-    Raises :class:`EndpointError` if it is no endpoint at all.
-    """
-    try:
-        check_endpoint(url)
-    except InsecureEndpointError:
-        return True
-    return False
-
-
 def credential_provider_url(endpoint: str) -> str:
     """Return the base URL of AWS IoT's credential provider, given as a host name (as AWS shows it) or as a URL.
 

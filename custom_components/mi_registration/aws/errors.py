@@ -206,6 +206,7 @@ resource look deleted.
 EXCEPTIONS: tuple[tuple[type[Exception], type[AwsError]], ...] = (
     (ResponseParserError, CannotConnectError),
     (UnicodeDecodeError, CannotConnectError),
+    (RecursionError, CannotConnectError),
     (botocore_errors.ConnectionError, CannotConnectError),
     (botocore_errors.HTTPClientError, CannotConnectError),
     (botocore_errors.IncompleteReadError, CannotConnectError),
@@ -362,7 +363,10 @@ def _clock_skew(headers: Mapping[str, str], text: str, now: datetime) -> float |
     if (theirs := http_date(headers.get("date", ""))) is None:
         if (found := _AWS_TIME_IN_TEXT.search(text)) is None:
             return None
-        theirs = datetime.strptime(found[1], "%Y%m%dT%H%M%S%z")
+        try:
+            theirs = datetime.strptime(found[1], "%Y%m%dT%H%M%S%z")
+        except ValueError:
+            return None
     return (theirs - now).total_seconds()
 
 

@@ -12,7 +12,6 @@ CONNECTOR_DEVICE_ID = re.compile(r"[a-zA-Z0-9_.,@-]{1,256}")
 CONTROLLER_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 CONNECTOR_DESTINATION_ID = re.compile(r"[A-Za-z0-9-_]{1,64}")
 ASSOCIATION_NAME = re.compile(r"[A-Za-z0-9-_ ]{1,128}")
-ASSOCIATION_DESCRIPTION = re.compile(r"[A-Za-z0-9-_ ]{1,4096}")
 CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9=_-]{1,64}")
 OWNER = re.compile(r"[a-zA-Z0-9_.,@-]{1,64}")
 SERIAL_NUMBER = re.compile(r"[A-Za-z0-9-_ ]{1,128}")
@@ -52,9 +51,7 @@ PATTERNS: Mapping[str, Mapping[str, re.Pattern[str]]] = MappingProxyType(
             "ClientToken": CLIENT_TOKEN,
             "ConnectorDestinationId": CONNECTOR_DESTINATION_ID,
             "Name": ASSOCIATION_NAME,
-            "Description": ASSOCIATION_DESCRIPTION,
         },
-        "GetAccountAssociation": _ASSOCIATION,
         "StartAccountAssociationRefresh": _ASSOCIATION,
         "DeleteAccountAssociation": _ASSOCIATION,
     }

@@ -127,7 +127,7 @@ def _tls_context(source: IotCertificate) -> ssl.SSLContext:
 def _parsed(answer: urllib3.BaseHTTPResponse) -> TemporaryCredentials:
     try:
         body = json.loads(answer.data)
-    except ValueError:
+    except ValueError, RecursionError:
         body = None
     if answer.status != 200:
         raise _refusal(answer, body)

@@ -1,7 +1,7 @@
 """What the service answers, as immutable values.
 
 Parsing is lenient: a member that is missing, or an enum value that AWS added after this code was written, reads as
-``None``; a member that is not known here is ignored. Field names are those of the service model in snake case. Members
+``None``; a member that is not used here is ignored. Field names are those of the service model in snake case. Members
 which the service model marks sensitive are kept out of ``repr`` so that they can't reach a log.
 """
 
@@ -156,9 +156,7 @@ class ManagedThing:
     model: str | None = field(default=None, repr=False)
     serial_number: str | None = field(default=None, repr=False)
     owner: str | None = field(default=None, repr=False)
-    created_at: datetime | None = None
     updated_at: datetime | None = None
-    activated_at: datetime | None = None
 
     @classmethod
     def from_wire(cls, wire: Wire) -> Self | None:
@@ -177,9 +175,7 @@ class ManagedThing:
             model=_text(wire, "Model"),
             serial_number=_text(wire, "SerialNumber"),
             owner=_text(wire, "Owner"),
-            created_at=_time(wire, "CreatedAt"),
             updated_at=_time(wire, "UpdatedAt"),
-            activated_at=_time(wire, "ActivatedAt"),
         )
 
     @property
@@ -210,25 +206,23 @@ class ManagedThingDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAssociation:
-    """A row of ``ListAccountAssociations``: one end user's account at a vendor."""
+    """One end user's account at a vendor: a row of ``ListAccountAssociations``, or the answer of another operation."""
 
     account_association_id: str
     state: AssociationState | None = None
     name: str | None = None
-    description: str | None = None
     connector_destination_id: str | None = None
     error_message: str | None = None
 
     @classmethod
     def from_wire(cls, wire: Wire) -> Self | None:
-        """Parse a row; ``None`` if it has no id."""
+        """Parse a row or an answer; ``None`` if it has no id."""
         if (account_association_id := _text(wire, "AccountAssociationId")) is None:
             return None
         return cls(
             account_association_id=account_association_id,
             state=AssociationState.parse(wire.get("AssociationState")),
             name=_text(wire, "Name"),
-            description=_text(wire, "Description"),
             connector_destination_id=_text(wire, "ConnectorDestinationId"),
             error_message=_text(wire, "ErrorMessage"),
         )
@@ -236,28 +230,21 @@ class AccountAssociation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAssociationLink:
-    """How far the linking of a vendor's account is (``CreateAccountAssociation``, ``GetAccountAssociation``).
+    """A new association and where to authorize it (``CreateAccountAssociation``).
 
     ``authorization_url`` is where the user signs in at the vendor; it is a secret, and empty where the vendor's
     connector needs nobody to sign in (general authorization).
     """
 
-    account_association_id: str
-    state: AssociationState | None = None
+    association: AccountAssociation
     authorization_url: str = field(default="", repr=False)
-    error_message: str | None = None
 
     @classmethod
     def from_wire(cls, wire: Wire) -> Self | None:
         """Parse an answer; ``None`` if it has no id."""
-        if (account_association_id := _text(wire, "AccountAssociationId")) is None:
+        if (association := AccountAssociation.from_wire(wire)) is None:
             return None
-        return cls(
-            account_association_id=account_association_id,
-            state=AssociationState.parse(wire.get("AssociationState")),
-            authorization_url=authorization_url(wire),
-            error_message=_text(wire, "ErrorMessage"),
-        )
+        return cls(association=association, authorization_url=authorization_url(wire))
 
 
 def authorization_url(wire: Wire) -> str:
@@ -271,20 +258,13 @@ class ConnectorDestination:
 
     connector_destination_id: str
     name: str | None = None
-    description: str | None = None
-    cloud_connector_id: str | None = None
 
     @classmethod
     def from_wire(cls, wire: Wire) -> Self | None:
         """Parse a row; ``None`` if it has no id."""
         if (connector_destination_id := _text(wire, "Id")) is None:
             return None
-        return cls(
-            connector_destination_id=connector_destination_id,
-            name=_text(wire, "Name"),
-            description=_text(wire, "Description"),
-            cloud_connector_id=_text(wire, "CloudConnectorId"),
-        )
+        return cls(connector_destination_id=connector_destination_id, name=_text(wire, "Name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,7 +345,6 @@ class DiscoveredDevice:
     device_types: tuple[str, ...] = ()
     managed_thing_id: str | None = None
     modification: DiscoveryModification | None = None
-    discovered_at: datetime | None = None
     brand: str | None = field(default=None, repr=False)
     model: str | None = field(default=None, repr=False)
     authentication_material: str | None = field(default=None, repr=False)
@@ -379,7 +358,6 @@ class DiscoveredDevice:
             device_types=_texts(wire, "DeviceTypes"),
             managed_thing_id=_text(wire, "ManagedThingId"),
             modification=DiscoveryModification.parse(wire.get("Modification")),
-            discovered_at=_time(wire, "DiscoveredAt"),
             brand=_text(wire, "Brand"),
             model=_text(wire, "Model"),
             authentication_material=_text(wire, "AuthenticationMaterial"),

@@ -68,7 +68,6 @@ TABLE: Final = (
     _of(Group.ONBOARDING, "CreateManagedThing"),
     _of(Group.ONBOARDING, "CreateAccountAssociation"),
     _of(Group.ONBOARDING, "ListConnectorDestinations"),
-    _of(Group.ONBOARDING, "GetAccountAssociation", Resource.ACCOUNT_ASSOCIATION),
     _of(Group.ONBOARDING, "DeleteAccountAssociation", Resource.ACCOUNT_ASSOCIATION),
 )
 """Every operation that is called."""
@@ -76,8 +75,8 @@ ALONGSIDE: Final = (
     Permission(iam_action="secretsmanager:GetSecretValue", group=Group.LINKING, resources=(Resource.SECRET,)),
     Permission(iam_action="secretsmanager:GetSecretValue", group=Group.ONBOARDING, resources=(Resource.SECRET,)),
 )
-"""What AWS does with the caller's rights in ``StartAccountAssociationRefresh``, ``CreateAccountAssociation`` and
-``GetAccountAssociation``: it reads the vendor's OAuth secret."""
+"""What AWS does with the caller's rights in ``StartAccountAssociationRefresh`` and ``CreateAccountAssociation``: it
+reads the vendor's OAuth secret."""
 _BY_ACTION = {permission.iam_action: permission for permission in (*TABLE, *ALONGSIDE)}
 
 

@@ -32,8 +32,6 @@ CREDENTIAL_NAMES = frozenset(
 """Members and settings that hold credentials or links; STS's service model marks only some of them."""
 
 _SHORTEST_WITHOUT_BOUNDARY = 4
-
-
 _OPERATIONS = re.compile(r"ManagedThing|AccountAssociation|DeviceDiscover|DiscoveredDevices")
 """Those of things, associations and discoveries: elsewhere in the service even ``Name`` is sensitive."""
 

@@ -14,22 +14,8 @@ import botocore.session
 
 from .clock import Clock
 from .credentials import RenewableCredentialsProvider, TemporaryCredentials
-from .endpoints import EndpointError, InsecureEndpointError, check_endpoint, is_insecure_endpoint
+from .endpoints import check_endpoint
 from .iot_credentials import IotCertificate, fetch_credentials
-
-__all__ = [
-    "AccessKey",
-    "AssumeRole",
-    "ConnectionSettings",
-    "DefaultChain",
-    "EndpointError",
-    "InsecureEndpointError",
-    "IotCertificate",
-    "check_endpoint",
-    "client_config",
-    "create_session",
-    "is_insecure_endpoint",
-]
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for a connection."""
