@@ -35,10 +35,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESTART_EXIT_CODE = 100
 """What Home Assistant exits with when its user asks for a restart."""
 
-_LOG_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ (?P<level>[A-Z]+) \(.*?\) \[")
+_LOG_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+([+-]\d\d:\d\d)? (?P<level>[A-Z]+) \(.*?\) \[")
 _DEPRECATION = re.compile(r"deprecated|will stop working|Detected that custom integration")
 _THREADS_LEFT = re.compile(r"^Found \d+ non-daemonic threads", re.MULTILINE)
 """Home Assistant prints this when it has to wait for threads that nobody ended."""
+_EDITED_FILES = ("automations.yaml", "scripts.yaml")
+"""Where Home Assistant's editors save to."""
 _NOT_TESTED = "We found a custom integration"
 """Home Assistant says this of every custom integration."""
 
@@ -203,6 +205,10 @@ class HomeAssistantApi:
         """POST a JSON object; raises HouseError for anything but success."""
         return self._answer(self._http.post(path, json=dict(body)))
 
+    def delete(self, path: str) -> Any:
+        """DELETE a path; raises HouseError for anything but success."""
+        return self._answer(self._http.delete(path))
+
     def call_action(self, domain: str, action: str, data: Mapping[str, Any]) -> Any:
         """Call an action and return its answer."""
         return self.post(f"/api/services/{domain}/{action}?return_response", data)["service_response"]
@@ -233,10 +239,11 @@ class House:
         keep_state: bool = False,
         log_level: str = "info",
         log_to_terminal: bool = False,
+        python: Path = Path(sys.executable),
     ) -> None:
         """Describe it; nothing is started yet. Port 0 means any free port.
 
-        `log_level` is this integration's; everything else logs at "info".
+        `log_level` is this integration's; everything else logs at "info". `python` has the Home Assistant to run.
         """
         self.directory = directory
         self.log_directory = directory / "log"
@@ -245,6 +252,7 @@ class House:
         self._keep_state = keep_state
         self._log_level = log_level
         self._log_to_terminal = log_to_terminal
+        self._python = python
         self._lock: int | None = None
         self._children: list[ChildProcess] = []
         self.api: HomeAssistantApi
@@ -312,10 +320,18 @@ class House:
                     continue
                 if child is not self._children[-1] or child.exit_code != RESTART_EXIT_CODE:
                     raise child.failure()
-                self._children.pop().stop()
-                self._run_home_assistant()
-                self._wait_for_home_assistant()
+                self.restart()
             time.sleep(0.5)
+
+    def restart(self) -> None:
+        """Restart Home Assistant; its cloud goes on."""
+        self._children.pop().stop()
+        self._run_home_assistant()
+        self._wait_for_home_assistant()
+
+    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        """Wait until Home Assistant did something; raises HouseError when it ends first, or takes too long."""
+        self._children[-1].wait_until(ready, what)
 
     def _take_directory(self) -> None:
         """Make the folder ours: empty, unless its state is kept."""
@@ -337,6 +353,8 @@ class House:
 
     def _write_configuration(self, port: int) -> None:
         """Write what a user would have after onboarding."""
+        for name in _EDITED_FILES:
+            (self.directory / name).touch()
         for target in (ROOT / "custom_components", DASHBOARD):
             link = self.directory / target.name
             if not link.is_symlink():
@@ -364,7 +382,7 @@ class House:
                     ],
                 },
                 "api": None,
-                "automation": [],
+                "automation": _Include("automations.yaml"),
                 "config": None,
                 "diagnostics": None,
                 "frontend": None,
@@ -384,7 +402,7 @@ class House:
                 },
                 "recorder": None,
                 "repairs": None,
-                "script": {},
+                "script": _Include("scripts.yaml"),
                 "system_health": None,
                 "trace": None,
             },
@@ -413,7 +431,7 @@ class House:
         return child
 
     def _run_home_assistant(self) -> None:
-        command = [sys.executable, "-m", "homeassistant", "--config", str(self.directory), "--skip-pip"]
+        command = [str(self._python), "-m", "homeassistant", "--config", str(self.directory), "--skip-pip"]
         if not self._log_to_terminal:
             command.append("--log-no-color")
         self._run("Home Assistant", self.home_assistant_log.name, command)
@@ -432,6 +450,11 @@ class House:
         world = response.json()["worlds"][0]
         self.account = Account(**{name: world[name] for name in Account.__slots__})
         return True
+
+    def command(self, command: str, **arguments: Any) -> None:
+        """Change the account in the cloud by a method of the emulator's World."""
+        body = {"account_id": self.account.account_id, **arguments}
+        httpx.post(f"{self.emulator_url}/_emulator/{command}", json=body, trust_env=False).raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the emulator's log of the requests made in this account, oldest first."""
@@ -474,12 +497,25 @@ class House:
         if result["type"] != "create_entry":
             raise HouseError(f"the config flow ended with {result['type']}: {result.get('reason')}")
         entry_id = result["result"]["entry_id"]
-        self._children[-1].wait_until(lambda: self._entry_state(entry_id) == "loaded", "loading the integration")
+        self.wait_until(lambda: self._entry_state(entry_id) == "loaded", "loading the integration")
 
     def _entry_state(self, entry_id: str) -> str:
         entries = self.api.get(f"/api/config/config_entries/entry?domain={DOMAIN}")
         state: str = next(entry["state"] for entry in entries if entry["entry_id"] == entry_id)
         return state
+
+
+class _Include(str):
+    """The name of a YAML file whose content stands here."""
+
+    __slots__ = ()
+
+
+def _represent_include(dumper: yaml.SafeDumper, name: _Include) -> yaml.Node:
+    return dumper.represent_scalar("!include", name)
+
+
+yaml.SafeDumper.add_representer(_Include, _represent_include)
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
@@ -489,18 +525,18 @@ def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 def complaints(log: str) -> list[str]:
     """Return the records of a Home Assistant log that this integration must not cause.
 
-    These are warnings, errors and deprecations that name the integration; and, by whomever, blocking calls and threads
-    that outlive the stop.
+    These are warnings, errors and deprecations that name the integration; and, by whomever, blocking calls, usage that
+    will stop working and threads that outlive the stop.
     """
     found = _THREADS_LEFT.findall(log)
     for record in _log_records(log):
         match = _LOG_RECORD.match(record)
         if not match:
             continue
-        blocking = "Detected blocking call" in record
+        detected = "Detected blocking call" in record or "Detected code that" in record
         deprecated = DOMAIN in record and _DEPRECATION.search(record)
         serious = DOMAIN in record and match["level"] in {"WARNING", "ERROR", "CRITICAL"} and _NOT_TESTED not in record
-        if blocking or deprecated or serious:
+        if detected or deprecated or serious:
             found.append(record)
     return found
 
