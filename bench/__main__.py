@@ -4,8 +4,18 @@ import argparse
 from pathlib import Path
 import sys
 
-from .report import headline, report, write
-from .scenarios import QUICK, Sizes, Way, measure_poll, measure_registration, measure_set_up
+from .plot import draw
+from .report import Figures, headline, report, write
+from .scenarios import (
+    QUICK,
+    Sizes,
+    Way,
+    measure_day,
+    measure_fleet,
+    measure_reactions,
+    measure_registration,
+    measure_sdk,
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,14 +43,23 @@ def main() -> int:
     """Measure everything and print it; the last line has the figures that matter most."""
     arguments = _parser().parse_args()
     sizes = QUICK if arguments.quick else Sizes()
-    ways = _registrations(sizes, arguments.aws_cli)
-    poll = measure_poll(sizes.poll_things, sizes.polls, sizes.repeats)
-    set_up = measure_set_up(sizes.set_up_things, sizes.repeats)
-    text = report(ways, poll, set_up)
+    *others, largest = sizes.fleets
+    figures = Figures(
+        ways=_registrations(sizes, arguments.aws_cli),
+        fleets=[
+            *(measure_fleet(things, sizes.repeats) for things in others),
+            measure_fleet(largest, sizes.repeats, polls=sizes.polls),
+        ],
+        sdk=measure_sdk(sizes.repeats),
+        day=measure_day(sizes.day_things, sizes.day_minutes),
+        reactions=measure_reactions(sizes.day_things, sizes.repeats),
+    )
+    text = report(figures)
     if arguments.write:
         write(text)
+        draw(figures.fleets)
     print(text)
-    print(headline(ways, poll, set_up))
+    print(headline(figures))
     return 0
 
 

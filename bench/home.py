@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -31,15 +31,20 @@ from .cloud import Endpoint
 
 COMPONENTS = Path(__file__).parent / "components"
 """Where Home Assistant finds the bare integration that ours is compared with."""
+UNLIMITED = 100
+"""Requests per second: the most that the integration's options allow."""
 
 
 @asynccontextmanager
-async def home_assistant() -> AsyncGenerator[HomeAssistant]:
-    """Start a Home Assistant core in a folder of its own; it is stopped in the end."""
+async def home_assistant(directory: str | None = None) -> AsyncGenerator[HomeAssistant]:
+    """Start a Home Assistant core; it is stopped, and has saved everything, in the end.
+
+    Its configuration is in ``directory``, or in a folder of its own that goes with it.
+    """
     if str(COMPONENTS) not in custom_components.__path__:
         custom_components.__path__.append(str(COMPONENTS))
-    with TemporaryDirectory(prefix="bench-") as directory:
-        hass = HomeAssistant(directory)
+    with ExitStack() as stack:
+        hass = HomeAssistant(directory or stack.enter_context(TemporaryDirectory(prefix="bench-")))
         loader.async_setup(hass)
         hass.config.skip_pip = True
         hass.config_entries = ConfigEntries(hass, {})
@@ -84,8 +89,18 @@ def config_entry(endpoint: Endpoint, association_ids: Iterable[str], *, requests
 
 
 async def add(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Set an entry up, and wait until everything that this started has settled."""
+    """Set a new entry up, and wait until everything that this started has settled."""
     await hass.config_entries.async_add(entry)
+    await _settle(hass, entry)
+
+
+async def start(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Set an entry up that an earlier start left behind, as Home Assistant does when it starts."""
+    await hass.config_entries.async_setup(entry.entry_id)
+    await _settle(hass, entry)
+
+
+async def _settle(hass: HomeAssistant, entry: ConfigEntry) -> None:
     await hass.async_block_till_done()
     if entry.state is not ConfigEntryState.LOADED:
         raise RuntimeError(f"{entry.domain} is {entry.state}: {entry.reason}")

@@ -1,21 +1,37 @@
 """The figures as tables, on the terminal and in the README."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 import os
 from pathlib import Path
 import platform
 import statistics
+from typing import Any
 
 import boto3
 
 from homeassistant.const import __version__ as home_assistant_version
 
-from .scenarios import Poll, SetUp, Way
+from .cloud import LATENCY
+from .scenarios import Day, Fleet, Reactions, Way
 
 README = Path(__file__).parent / "README.md"
 BEGIN = "<!-- figures: made by `scripts/bench --write` -->\n"
 END = "<!-- end of figures -->\n"
+COSTS = ("wall", "cpu", "memory")
+STALLS = ("wall", "cpu", "collector")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that was measured."""
+
+    ways: Sequence[Way]
+    fleets: Sequence[Fleet]
+    sdk: Sequence[dict[str, Any]]
+    day: Day
+    reactions: Reactions
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -58,64 +74,153 @@ def registrations(ways: Iterable[Way]) -> str:
     )
 
 
-def _stall_row(name: str, stalls: Sequence[dict[str, float]]) -> list[str]:
-    return [name, *(f"{spread([stall[kind] for stall in stalls], 0)} ms" for kind in ("wall", "cpu", "collector"))]
+def _stalls(name: str, things: int, runs: Sequence[dict[str, Any]]) -> list[str]:
+    stalls = [run["stalls"] for run in runs]
+    return [name, str(things), *(f"{spread([stall[kind] for stall in stalls], 0)} ms" for kind in STALLS)]
 
 
-def poll_table(poll: Poll) -> str:
+def stall_table(fleets: Sequence[Fleet]) -> str:
+    """Return how long the event loop was kept from everything else."""
+    rows = []
+    for fleet in fleets:
+        rows += [
+            _stalls(name, fleet.things, runs)
+            for name, runs in (
+                ("unchanged synchronisation", fleet.polls),
+                ("first set-up", fleet.first),
+                ("start", fleet.again),
+                ("first set-up of the bare integration", fleet.bare_first),
+                ("start of the bare integration", fleet.bare_again),
+            )
+            if runs
+        ]
+    kinds = ["wall time", "CPU without garbage collector", "garbage collector"]
+    return _table(["longest stall of the event loop", "things", *kinds], rows)
+
+
+def poll_text(fleet: Fleet) -> str:
     """Return what a synchronisation of a large account costs."""
-    calls = f"{spread(poll.list_calls, 0)} list calls for {poll.pages} pages"
+    calls = f"{spread(fleet.list_calls, 0)} list calls for {fleet.pages} pages"
+    written = sum(poll["written"] for poll in fleet.polls)
+    cpu = spread([poll["cpu"] / poll["number"] for poll in fleet.polls])
     return (
-        f"A synchronisation of {poll.things} things: {calls}, {poll.states_written} states written"
-        " while nothing changes.\n\n"
-    ) + _table(
-        ["longest stall of the event loop", "wall time", "CPU without garbage collector", "garbage collector"],
+        f"A synchronisation of {fleet.things} things: {calls}, {cpu} s of CPU, {written} states written while nothing"
+        " changes.\n"
+    )
+
+
+def _median(runs: Iterable[dict[str, Any]], member: str) -> float:
+    return float(statistics.median([run[member] for run in runs]))
+
+
+def _clients(sdk: Iterable[dict[str, Any]], member: str) -> float:
+    return _median([run["clients"] for run in sdk], member)
+
+
+def ratio_table(fleets: Iterable[Fleet], sdk: Sequence[dict[str, Any]]) -> str:
+    """Return what setting up costs, in multiples of what the same entities cost without any cloud."""
+    rows = []
+    for fleet in fleets:
+        first, bare = ({name: _median(runs, name) for name in COSTS} for runs in (fleet.first, fleet.bare_first))
+        rows.append(
+            [
+                str(fleet.things),
+                str(fleet.first[0]["states"]),
+                *(f"{_median(fleet.again, name) / _median(fleet.bare_again, name):.2f}" for name in ("wall", "cpu")),
+                f"{first['wall'] / bare['wall']:.2f}",
+                f"{(first['wall'] - fleet.waits * LATENCY - _clients(sdk, 'wall')) / bare['wall']:.2f}",
+                *(
+                    text
+                    for name in ("cpu", "memory")
+                    for text in (
+                        f"{first[name] / bare[name]:.2f}",
+                        f"{(first[name] - _clients(sdk, name)) / bare[name]:.2f}",
+                    )
+                ),
+            ]
+        )
+    head = ["things", "entities", "start: wall time", "CPU", "first set-up: wall time", "without waiting and SDK"]
+    return _table([*head, "CPU", "without SDK", "memory", "without SDK"], rows)
+
+
+def cost_table(fleets: Iterable[Fleet]) -> str:
+    """Return what setting up costs, in seconds and in memory."""
+    rows = []
+    for fleet in fleets:
+        for name, first, again in (
+            ("this integration", fleet.first, fleet.again),
+            ("bare integration", fleet.bare_first, fleet.bare_again),
+        ):
+            rows.append(
+                [
+                    str(fleet.things),
+                    name,
+                    *(f"{spread([run[member] for run in again])} s" for member in ("wall", "cpu")),
+                    f"{spread([run['fresh'] for run in again])} s" if "fresh" in again[0] else "–",
+                    *(f"{spread([run[member] for run in first])} s" for member in ("wall", "cpu")),
+                    f"{spread([run['memory'] / 2**20 for run in first], 1)} MiB",
+                    f"{spread([run['memory'] / 2**10 / fleet.things for run in first], 1)} KiB",
+                ]
+            )
+    head = ["things", "", "start: wall time", "CPU", "until the cloud was read", "first set-up: wall time", "CPU"]
+    return _table([*head, "memory", "per thing"], rows)
+
+
+def sdk_table(sdk: Sequence[dict[str, Any]]) -> str:
+    """Return what the AWS SDK costs by itself."""
+    return _table(
+        ["AWS SDK by itself", "wall time", "CPU", "memory"],
+        (
+            [
+                name,
+                *(f"{spread([run[part][member] for run in sdk])} s" for member in ("wall", "cpu")),
+                f"{spread([run[part]['memory'] / 2**20 for run in sdk], 1)} MiB",
+            ]
+            for name, part in (("import boto3", "load"), ("an account's clients, the first in a process", "clients"))
+        ),
+    )
+
+
+def life_table(day: Day, reactions: Reactions) -> str:
+    """Return what an account costs while nothing happens, and how soon it shows what does."""
+    return _table(
+        ["an account in use", ""],
         [
-            _stall_row("unchanged synchronisation", poll.stalls),
-            _stall_row("set-up", poll.set_up_stalls),
-            _stall_row("set-up of the bare integration", poll.bare_stalls),
+            [f"calls in a day of {day.things} things in which nothing changes", str(day.calls)],
+            ["states written in that day", str(day.states_written)],
+            ["written to disk in that day", f"{day.bytes_written / 2**20:.2f} MiB"],
+            ["from a change in the cloud to the entity's state, once it is asked for", _seconds(reactions.notice)],
+            ["from the action to ASSOCIATED, read back", _seconds(reactions.register)],
         ],
     )
 
 
-def _ratio(set_up: SetUp, member: str) -> float:
-    ours, bare = (statistics.median([run[member] for run in runs]) for runs in (set_up.ours, set_up.bare))
-    return float(ours / bare)
+def _seconds(values: Sequence[float]) -> str:
+    return f"{spread(values)} s"
 
 
-def set_up_table(set_up: SetUp) -> str:
-    """Return what setting up costs beside the floor."""
-    rows = []
-    for name, runs in (("this integration", set_up.ours), ("bare integration", set_up.bare)):
-        memory = [run["memory"] / 2**20 for run in runs]
-        rows.append(
-            [
-                name,
-                str(runs[0]["states"]),
-                f"{spread([run['wall'] for run in runs])} s",
-                f"{spread([run['cpu'] for run in runs])} s",
-                f"{spread(memory, 1)} MiB",
-            ]
-        )
-    ratios = [f"{_ratio(set_up, member):.2f}" for member in ("wall", "cpu", "memory")]
-    return _table(
-        [f"set-up of {set_up.things} things", "entities", "wall time", "CPU", "memory added"],
-        [["ratio", "", *ratios], *rows],
-    )
-
-
-def headline(ways: Sequence[Way], poll: Poll, set_up: SetUp) -> str:
+def headline(figures: Figures) -> str:
     """Return the figures that matter most in one line."""
     parts = [
         f"{way.name} {spread(way.ratios)} × limit, {way.failed} failed,"
         f" {statistics.median(way.throttled) * 100:.1f} % 429"
-        for way in ways
+        for way in figures.ways
     ]
-    stalls = spread([stall["cpu"] for stall in poll.stalls], 0)
-    calls = f"{spread(poll.list_calls, 0)}/{poll.pages} pages"
-    parts.append(f"poll of {poll.things}: {calls}, {stalls} ms CPU stall, {poll.states_written} states written")
-    time, memory = _ratio(set_up, "wall"), _ratio(set_up, "memory")
-    parts.append(f"set-up of {set_up.things}: {time:.2f} × time, {memory:.2f} × memory of bare")
+    for fleet in figures.fleets:
+        if fleet.polls:
+            stalls = spread([poll["stalls"]["cpu"] for poll in fleet.polls], 0)
+            calls = f"{spread(fleet.list_calls, 0)}/{fleet.pages} pages"
+            written = sum(poll["written"] for poll in fleet.polls)
+            parts.append(f"poll of {fleet.things}: {calls}, {stalls} ms CPU stall, {written} states written")
+        first, again = (
+            _median(ours, "wall") / _median(bare, "wall")
+            for ours, bare in ((fleet.first, fleet.bare_first), (fleet.again, fleet.bare_again))
+        )
+        memory = _median(fleet.first, "memory") / _median(fleet.bare_first, "memory")
+        parts.append(
+            f"{fleet.things} things: start {again:.2f} × and first set-up {first:.2f} × time,"
+            f" {memory:.2f} × memory of bare"
+        )
     return "bench: " + " · ".join(parts)
 
 
@@ -133,9 +238,20 @@ def machine() -> str:
     )
 
 
-def report(ways: Sequence[Way], poll: Poll, set_up: SetUp) -> str:
+def report(figures: Figures) -> str:
     """Return everything that was measured, as Markdown."""
-    return "\n".join([f"{machine()}.\n", registrations(ways), poll_table(poll), set_up_table(set_up)])
+    return "\n".join(
+        [
+            f"{machine()}.\n",
+            registrations(figures.ways),
+            ratio_table(figures.fleets, figures.sdk),
+            cost_table(figures.fleets),
+            sdk_table(figures.sdk),
+            *(poll_text(fleet) for fleet in figures.fleets if fleet.polls),
+            stall_table([fleet for fleet in figures.fleets if fleet.polls]),
+            life_table(figures.day, figures.reactions),
+        ]
+    )
 
 
 def write(text: str, path: Path = README) -> None:

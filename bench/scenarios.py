@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import ceil
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from botocore.config import Config
@@ -9,7 +10,7 @@ from botocore.config import Config
 from custom_components.mi_registration.aws.client import PAGE_SIZE
 
 from .cloud import QUOTA, Cloud, throttled_share
-from .worker import run
+from .worker import run, run_module
 
 POLL_LISTS = ("ListManagedThings", "ListManagedThingAccountAssociations", "ListAccountAssociations")
 SETTLE = 12.0
@@ -23,13 +24,15 @@ class Sizes:
     pairs: int = 200
     peer_pairs: int = 200
     cli_pairs: int = 20
-    poll_things: int = 10_000
+    fleets: tuple[int, ...] = (10, 100, 1000, 10_000)
+    """Numbers of things; the account of the last is read again, too."""
     polls: int = 3
-    set_up_things: int = 1000
+    day_things: int = 100
+    day_minutes: int = 24 * 60
     repeats: int = 3
 
 
-QUICK = Sizes(peer_pairs=100, cli_pairs=5, polls=1, repeats=1)
+QUICK = Sizes(pairs=100, peer_pairs=100, cli_pairs=5, fleets=(1000, 10_000), polls=1, repeats=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,28 +54,44 @@ class Way:
 
 
 @dataclass(slots=True, kw_only=True)
-class Poll:
-    """Synchronisations of an account that doesn't change."""
+class Fleet:
+    """An account of some size, beside an integration that adds the same entities with no cloud: each run's costs."""
 
     things: int
-    pages: int
+    pages: int = 0
     """Pages that the three lists have."""
+    waits: int = 0
+    """How many of the cloud's answers a first set-up waits for one after the other."""
     list_calls: list[float] = field(default_factory=list)
     """Calls of these lists per synchronisation."""
-    states_written: int = 0
-    stalls: list[dict[str, float]] = field(default_factory=list)
-    set_up_stalls: list[dict[str, float]] = field(default_factory=list)
-    bare_stalls: list[dict[str, float]] = field(default_factory=list)
-    """Of the set-up of an integration that adds the same entities with no cloud."""
+    first: list[dict[str, Any]] = field(default_factory=list)
+    """Set up for the first time."""
+    again: list[dict[str, Any]] = field(default_factory=list)
+    """Started with what the first set-up left on disk."""
+    polls: list[dict[str, Any]] = field(default_factory=list)
+    """Read again, where nothing changed."""
+    bare_first: list[dict[str, Any]] = field(default_factory=list)
+    bare_again: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
-class SetUp:
-    """Setting up an account, beside an integration that adds the same entities with no cloud."""
+class Day:
+    """A day of an account that doesn't change."""
 
     things: int
-    ours: list[dict[str, Any]] = field(default_factory=list)
-    bare: list[dict[str, Any]] = field(default_factory=list)
+    calls: int
+    states_written: int
+    bytes_written: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Reactions:
+    """How long it takes until something shows, in seconds."""
+
+    notice: list[float] = field(default_factory=list)
+    """From a change in the cloud to the entity's state."""
+    register: list[float] = field(default_factory=list)
+    """From the action to a pair that AWS has as ASSOCIATED."""
 
 
 def measure_registration(name: str, worker: str, pairs: int, repeats: int, **arguments: Any) -> Way:
@@ -91,38 +110,69 @@ def measure_registration(name: str, worker: str, pairs: int, repeats: int, **arg
     return way
 
 
-def measure_poll(things: int, polls: int, repeats: int, *, settle: float = SETTLE) -> Poll:
-    """Set a large account up and read it again, with no quota in the way."""
-    poll = Poll(things=things, pages=0)
+def measure_fleet(things: int, repeats: int, *, polls: int = 0, settle: float = SETTLE) -> Fleet:
+    """Set an account up and start it again, with no quota in the way, and beside it the floor."""
+    fleet = Fleet(things=things)
     for _ in range(repeats):
-        with Cloud(f"fleet:{things}", quota=None) as cloud:
-            rows = _rows(cloud)
-            poll.pages = sum(max(1, ceil(count / PAGE_SIZE)) for count in rows.values())
+        with (
+            Cloud(f"fleet:{things}", quota=None) as cloud,
+            TemporaryDirectory(prefix="bench-") as ours,
+            TemporaryDirectory(prefix="bench-") as floor,
+        ):
+            pages = [max(1, ceil(count / PAGE_SIZE)) for count in _rows(cloud).values()]
+            # Who the credentials belong to is asked first, then the lists are read side by side.
+            fleet.pages, fleet.waits = sum(pages), 1 + max(pages)
+            arguments = {"endpoint": cloud.endpoint, "association_ids": _association_ids(cloud)}
             cloud.command("clear_requests")
-            ids = _association_ids(cloud)
-            result = run("set_up", endpoint=cloud.endpoint, association_ids=ids, polls=polls, settle=settle)
-            # One call is our own: that for the ids.
-            calls = sum(request["operation"] in POLL_LISTS for request in cloud.requests) - 1
-        if not result["polls"]["good"]:
+            result = run("set_up", **arguments, directory=ours, polls=polls, settle=settle if polls else 0)
+            fleet.list_calls.append(sum(row["operation"] in POLL_LISTS for row in cloud.requests) / (polls + 1))
+            fleet.first.append(result)
+            if polls:
+                fleet.polls.append(result["polls"])
+            fleet.again.append(run("start_again", directory=ours))
+            fleet.bare_first.append(run("bare", size=things, directory=floor))
+            fleet.bare_again.append(run("bare_again", directory=floor))
+        if not all(poll["good"] for poll in fleet.polls):
             raise RuntimeError("a synchronisation failed")
-        poll.list_calls.append(calls / (polls + 1))
-        poll.states_written += result["polls"]["written"]
-        poll.stalls.append(result["polls"]["stalls"])
-        poll.set_up_stalls.append(result["stalls"])
-        poll.bare_stalls.append(run("bare", size=things)["stalls"])
-    return poll
+        kinds = (fleet.first, fleet.again, fleet.bare_first, fleet.bare_again)
+        if len({runs[-1]["states"] for runs in kinds}) > 1:
+            raise RuntimeError("the bare integration has other entities")
+    return fleet
 
 
-def measure_set_up(things: int, repeats: int) -> SetUp:
-    """Set an account up, and beside it the floor."""
-    measured = SetUp(things=things)
+def measure_sdk(repeats: int) -> list[dict[str, Any]]:
+    """Load the AWS SDK and make an account's clients, in a process without anything else."""
+    return [run_module("bench.sdk") for _ in range(repeats)]
+
+
+def measure_day(things: int, minutes: int) -> Day:
+    """Live through a day; how long the cloud takes is of no account here."""
+    with Cloud(f"fleet:{things}", quota=None) as cloud:
+        cloud.command("set_latency", seconds=0)
+        result = run("day", endpoint=cloud.endpoint, association_ids=_association_ids(cloud), minutes=minutes)
+        if not result["good"]:
+            raise RuntimeError("a synchronisation failed")
+        return Day(
+            things=things,
+            calls=len(cloud.requests),
+            states_written=result["states"],
+            bytes_written=result["bytes"],
+        )
+
+
+def measure_reactions(things: int, repeats: int) -> Reactions:
+    """Let something change in the cloud, and register one thing."""
+    reactions = Reactions()
     for _ in range(repeats):
         with Cloud(f"fleet:{things}", quota=None) as cloud:
-            measured.ours.append(run("set_up", endpoint=cloud.endpoint, association_ids=_association_ids(cloud)))
-        measured.bare.append(run("bare", size=things))
-        if measured.ours[-1]["states"] != measured.bare[-1]["states"]:
-            raise RuntimeError("the bare integration has other entities")
-    return measured
+            result = run("notice", endpoint=cloud.endpoint, association_ids=_association_ids(cloud))
+            reactions.notice.append(result["wall"])
+        with Cloud() as cloud:
+            result = run("register", endpoint=cloud.endpoint, vendor=cloud.add_vendor(1, with_things=True))
+            if cloud.registered() != 1:
+                raise RuntimeError("the thing isn't registered")
+            reactions.register.append(result["wall"])
+    return reactions
 
 
 def _rows(cloud: Cloud) -> dict[str, int]:

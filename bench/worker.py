@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from . import engine, fleet, peers
+from . import day, engine, fleet, peers
 from .cloud import Endpoint, Vendor, environment
 
 _MEASUREMENTS: dict[str, Callable[..., Any]] = {
@@ -17,7 +17,11 @@ _MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "threads": peers.threads,
     "command_line": peers.command_line,
     "set_up": fleet.set_up,
+    "start_again": fleet.start_again,
     "bare": fleet.bare,
+    "bare_again": fleet.bare_again,
+    "notice": fleet.notice,
+    "day": day.day,
 }
 
 
@@ -29,10 +33,15 @@ def run(name: str, **arguments: Any) -> dict[str, Any]:
     values = {
         key: value.as_dict() if isinstance(value, (Endpoint, Vendor)) else value for key, value in arguments.items()
     }
-    command = [sys.executable, "-m", "bench.worker", name, json.dumps(values)]
+    return run_module("bench.worker", name, json.dumps(values))
+
+
+def run_module(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module in a new process and return the JSON of its last line; raises ``RuntimeError`` as :func:`run`."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{name} failed:\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(command[2:4])} failed:\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
