@@ -340,9 +340,9 @@ class Gateway(ABC):
     first_read: float | None = None
     """When it had read the cloud for the first time."""
     read_at = 0.0
-    """When the last good reading began."""
+    """When the last good reading began; the start, if there was none."""
     associations_read_at = 0.0
-    """When the list of account associations was last read to its end."""
+    """When the list of account associations was last read to its end; the start, if it never was."""
 
     def __init__(self, cloud: Cloud, number: int) -> None:
         """Know the home from before."""

@@ -36,8 +36,9 @@ def _children(pid: int) -> list[int]:
 
 
 def _documented_permissions() -> set[str]:
-    (policy,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return {action for statement in json.loads(policy)["Statement"] for action in statement["Action"]}
+    page = (ROOT / "docs" / "iam-policy.md").read_text(encoding="utf-8")
+    policies = [json.loads(policy) for policy in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    return {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def _entry(house: House) -> dict[str, Any]:

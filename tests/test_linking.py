@@ -142,6 +142,45 @@ async def test_nothing_is_sent_without_authorization(hass: HomeAssistant, emulat
     assert world.count(PUT) == 0
 
 
+async def test_button_without_authorization(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """The button says the remedy, too, and nothing stays behind."""
+    entry = await ready(hass, emulator, world)
+    world.expire_authorization(world.association_id(ACME))
+    assert await poll(hass, entry)
+    with pytest.raises(HomeAssistantError) as caught:
+        await press(hass, world.thing_id(LIGHT), "register")
+    assert key_of(caught) == "authorization_expired"
+    assert world.count(PUT) == 0
+    assert data_of(entry).registrar.pending_count == 0
+
+
+@pytest.mark.parametrize("how", ["expired", "in progress"])
+async def test_policy_without_authorization(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """What nobody is there to read an error of waits until the account is authorized again, and isn't sent before."""
+    make_retries_quick(monkeypatch)
+    entry = await ready(hass, emulator, world)
+    light, acme = world.thing_id(LIGHT), world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    if how == "in progress":
+        world.set_association_state(acme, "ASSOCIATION_IN_PROGRESS")
+        assert await poll(hass, entry)
+    registrar = data_of(entry).registrar
+    (verdict,) = await registrar.async_register([light], acme)
+    assert verdict.status == "queued"
+    await registrar._async_retry(None)
+    await settle(hass)
+    assert world.count(PUT) == 0
+    assert state(hass, "sensor", light, "registration") == "queued"
+    world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
+    assert await poll(hass, entry)
+    await until(lambda: (light, acme) in world.registrations)
+    await settle(hass)
+    assert state(hass, "sensor", light, "registration") == "associated"
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 async def test_queue_waits_and_resumes(
     hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch, *, is_restarted: bool

@@ -19,8 +19,6 @@ AUTHORIZE_SECONDS: Final = 600.0
 """How long the user has to authorize; AWS documents no limit for the link."""
 AUTHORIZE_PAUSES: Final = (2.0, 10.0)
 """The first pause between two looks at the association, and the longest, in seconds."""
-
-
 LAGGING_LOOKS: Final = 5
 """How often a new association may be missing from the list before it counts as deleted."""
 

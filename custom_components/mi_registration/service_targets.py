@@ -13,7 +13,6 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 
 from .aws.identifiers import ACCOUNT_ASSOCIATION_ID, CONNECTOR_DEVICE_ID, DEVICE_DISCOVERY_ID, MANAGED_THING_ID
-from .aws.models import AssociationState
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
 from .coordinator import MiRegistrationConfigEntry
 from .store import Job
@@ -202,8 +201,9 @@ def named_association(call: ServiceCall, entry: MiRegistrationConfigEntry) -> st
 @callback
 def require_authorization(entry: MiRegistrationConfigEntry, association_id: str) -> None:
     """Raise if the end user has to authorize an association again first."""
-    association = entry.runtime_data.coordinator.data.associations_by_id[association_id]
-    if association.state is AssociationState.REFRESH_TOKEN_EXPIRED:
+    inventory = entry.runtime_data.coordinator.data
+    if association_id in inventory.unauthorized:
+        association = inventory.associations_by_id[association_id]
         raise invalid("authorization_expired", name=association.name or association_id)
 
 

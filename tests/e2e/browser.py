@@ -62,6 +62,8 @@ class Browser:
         self.page.get_by_role("button", name=f"Add {kind}").click()
         self.page.get_by_placeholder("Search").fill(search)
         self.page.locator("[slot=headline]").get_by_text(title, exact=True).click()
+        # What is typed before the dialog has closed gets lost.
+        expect(self.page.get_by_role("dialog")).to_have_count(0)
 
     def row(self, name: str) -> Locator:
         """Return a row of the dashboard's tables by the name of its device or account."""
