@@ -570,7 +570,9 @@ async def _run(scenario: Scenario, loop: SimulatedLoop, directory: str) -> Outco
 def simulate(scenario: Scenario) -> Outcome:
     """Run a fleet; the same scenario has the same outcome each time."""
     random.seed(scenario.seed)
-    logging.getLogger("custom_components.mi_registration").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("custom_components.mi_registration")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     loop = SimulatedLoop(latency=LATENCY)
 
     def utcnow() -> datetime:
@@ -581,3 +583,4 @@ def simulate(scenario: Scenario) -> Outcome:
             return loop.run_until_complete(_run(scenario, loop, directory))
         finally:
             loop.close()
+            logger.setLevel(level)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 import gc
 from itertools import pairwise
 import logging
@@ -12,8 +13,10 @@ from random import Random
 import sys
 from tempfile import TemporaryDirectory
 import threading
+import time
 from types import TracebackType
 from typing import Any, Final, Self, override
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -27,7 +30,9 @@ from emulator import Emulator, World
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import event
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .cloud import Endpoint
 from .home import config_entry, home_assistant
@@ -178,6 +183,15 @@ class _Cloud:
                     self._accepted.add(pair)
 
 
+def _utcnow() -> datetime:
+    """Return the moved time: Home Assistant took hold of the real clock when it was loaded."""
+    return datetime.now(UTC)
+
+
+def _timestamp() -> float:
+    return time.time()
+
+
 def footprint() -> Footprint:
     """Return what there is now of what could leak."""
     gc.collect()
@@ -300,6 +314,9 @@ def soak(*, things: int, hours: int, restarts: int, seed: int) -> Soak:
         TemporaryDirectory(prefix="bench-") as directory,
         _Cloud(seed) as cloud,
         freeze_time(tick=True, real_asyncio=True) as frozen,
+        patch.object(dt_util, "utcnow", _utcnow),
+        patch.object(event, "time_tracker_utcnow", _utcnow),
+        patch.object(event, "time_tracker_timestamp", _timestamp),
         asyncio.Runner(loop_factory=SimulatedLoop) as runner,
     ):
         day = _Day(cloud, things, hours, restarts, frozen)

@@ -4,9 +4,9 @@ import pytest
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
-from .emulator_fixtures import empty_world, emulator_fixture, world
+from .emulator_fixtures import empty_world, emulator_fixture, remove_worlds, world
 
-__all__ = ["empty_world", "emulator_fixture", "world"]
+__all__ = ["empty_world", "emulator_fixture", "remove_worlds", "world"]
 
 
 @pytest.fixture(autouse=True)

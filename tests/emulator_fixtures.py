@@ -16,6 +16,19 @@ def emulator_fixture() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(autouse=True)
+def remove_worlds(request: pytest.FixtureRequest) -> Generator[None]:
+    """Remove what else a test created, so that the next one's first account has the same id as ever."""
+    if "emulator" not in request.fixturenames:
+        yield
+        return
+    emulator: Emulator = request.getfixturevalue("emulator")
+    before = set(emulator.service.worlds)
+    yield
+    for key in set(emulator.service.worlds) - before:
+        emulator.remove_world(emulator.service.worlds[key])
+
+
 def own_world(emulator: Emulator, name: str) -> Generator[World]:
     """Yield a world, then fail the test if the emulator itself had a bug meanwhile."""
     world = emulator.create_world(name)

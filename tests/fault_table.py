@@ -164,6 +164,7 @@ OUTCOMES: Final = MappingProxyType(
         "raised": Outcome(
             sees="The action fails with the text of this kind of error", kept="Everything as it was before"
         ),
+        "no such id": Outcome(sees="The action fails: AWS has no such discovery", kept="Everything as it was before"),
         "done": Outcome(sees="Nothing: it is done in spite of it", kept="The registration asked for, done once"),
         "queued": Outcome(
             sees="`queued` with the code; done by itself when the cause has passed",
@@ -231,10 +232,21 @@ _RETRY = _all(
 
 ELSEWHERE: Final[dict[str, dict[Phase, str]]] = {
     "GetManagedThing": {Phase.POLL: "tests/test_matcher.py::test_details_of_one_thing_refused"},
+    "GetCallerIdentity": {Phase.POLL: "the same code as in set-up"},
+    "GetDeviceDiscovery": {Phase.QUEUE: "the same code as in action"},
+    "ListAccountAssociations": {Phase.REPAIR: "tests/test_linking.py::test_watch_goes_on_through_an_outage"},
+    "ListDeviceDiscoveries": {Phase.QUEUE: "tests/test_engine_faults.py::test_search_that_fails_sends_nothing"},
+    "ListDiscoveredDevices": {Phase.QUEUE: "the same code as in action", Phase.REPAIR: "the same code as in poll"},
+    "ListManagedThingAccountAssociations": {
+        Phase.QUEUE: "tests/test_engine_faults.py::test_lost_answer_and_lists_that_can_not_be_read",
+        Phase.REPAIR: "tests/test_repair_flows.py::test_register_again_offline",
+    },
+    "StartDeviceDiscovery": {Phase.QUEUE: "the same code as in action"},
+    "CreateManagedThing": {Phase.REPAIR: "the same code as in action"},
     "AssumeRole": {
         Phase.FLOW: "tests/test_config_flow.py::test_refused",
         Phase.SET_UP: "tests/aws/test_wire.py::test_an_assumed_roles_failure_is_logged_without_secrets",
-        Phase.POLL: "tests/aws/test_clock.py::test_a_role_is_assumed_with_a_wrong_clock",
+        Phase.POLL: "the same code as in set-up",
     },
     "AssumeRoleWithCertificate": {
         Phase.FLOW: "tests/test_config_flow.py::test_certificate_refused",
@@ -242,7 +254,7 @@ ELSEWHERE: Final[dict[str, dict[Phase, str]]] = {
         Phase.POLL: "tests/aws/test_credentials.py::test_good_ones_are_used_while_renewing_fails",
     },
 }
-"""Tests of operations that have their own; what obtains credentials is called ahead of any other operation."""
+"""What is tested elsewhere, or goes the same way; what obtains credentials is called ahead of any other operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -495,17 +507,17 @@ SITES: Final = (
             "raised", service_error="done", cannot_connect="done", throttled="done", clock_skew="done", conflict="done"
         ),
     ),
-    Site(operation="GetDeviceDiscovery", phase=Phase.ACTION, outcomes=_all("raised")),
+    Site(operation="GetDeviceDiscovery", phase=Phase.ACTION, outcomes=_all("raised", not_found="no such id")),
     Site(operation="ListDiscoveredDevices", phase=Phase.ACTION, outcomes=_all("raised")),
     Site(operation="ListDeviceDiscoveries", phase=Phase.ACTION, outcomes=_all("raised")),
     Site(operation="GetManagedThingConnectivityData", phase=Phase.ACTION, outcomes=_all("done")),
     Site(operation="StartAccountAssociationRefresh", phase=Phase.ACTION, outcomes=_all("raised")),
-    Site(operation="RegisterAccountAssociation", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
+    Site(operation="RegisterAccountAssociation", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND[:-1]),
     Site(
         operation="DeregisterAccountAssociation",
         phase=Phase.QUEUE,
         outcomes=_RETRY | {Kind.NOT_FOUND: "done"},
-        answers=ONE_OF_EACH_KIND,
+        answers=ONE_OF_EACH_KIND[:-1],
     ),
     Site(operation="CreateManagedThing", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
     Site(

@@ -505,3 +505,39 @@ async def test_lost_answer_and_lists_that_can_not_be_read(
     assert coordinator_of(entry).last_update_success
     await assert_registered(hass, world, entry)
     assert world.count(PUT) == 1
+
+
+async def test_newest_inventory_decides_until_the_last_moment(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a synchronisation shows as registered while its turn hasn't come isn't sent."""
+    monkeypatch.setattr(registrar, "SENT_AT_ONCE", 2)
+    acme = world.association_id(ACME)
+    for number in range(6):
+        world.add_cloud_device(acme, f"x-{number}", f"Lamp {number}")
+    discovery = world.add_discovery(association_id=acme)
+    things = [
+        world.add_thing(
+            name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=f"x-{number}"
+        )
+        for number in range(6)
+    ]
+    entry = await ready(hass, emulator, world)
+    world.set_latency(0.5, PUT)
+    await act(
+        hass,
+        REGISTER,
+        managed_thing_id=things,
+        account_association_id=acme,
+        device_discovery_id=discovery,
+        wait=False,
+    )
+    attempts = data_of(entry).registrar._attempts
+    await until(hass, lambda: len(attempts) == registrar.SENT_AT_ONCE)
+    for thing in things:
+        if (thing, acme) not in attempts:
+            world.register(thing, acme, discovery_id=discovery)
+    await coordinator_of(entry).async_refresh()
+    world.set_latency(0, PUT)
+    await assert_registered(hass, world, entry, *(f"Lamp {number}" for number in range(6)))
+    assert len({params["ManagedThingId"] for params in params_of(world, PUT)}) == registrar.SENT_AT_ONCE < len(things)

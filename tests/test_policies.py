@@ -7,11 +7,12 @@ from emulator import Emulator, World
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .common import ACME, DEREGISTER, LIGHT, NORTHWIND, OTHER_LIGHT, REGISTER, act, poll, press, writes
+from .common import ACME, DEREGISTER, LIGHT, LIST_THINGS, NORTHWIND, OTHER_LIGHT, REGISTER, act, poll, press, writes
 from .engine_common import (
     CREATE,
     FOUND_LIGHTS,
     START,
+    START_DISCOVERY,
     assert_nothing_twice,
     look_back,
     make_quick,
@@ -143,3 +144,26 @@ async def test_suggestion_goes_with_the_policy(hass: HomeAssistant, emulator: Em
     set_policy(hass, entry, acme, "manual")
     await settle(hass)
     assert suggestion(hass, acme) is None
+
+
+async def test_policy_waits_for_the_cloud(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """After a start without the cloud nothing is decided on an old Inventory, and nothing is forgotten either."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    set_policy(hass, entry, acme, "automatic")
+    await settle(hass)
+    await discover(hass, acme)
+    assert world.count(CREATE) == len(FOUND_LIGHTS)
+    world.add_cloud_device(acme, "al-9", "Attic lamp")
+    world.refuse(LIST_THINGS, "InternalServerException", times=3)
+    await reload(hass, entry, online=False)
+    await look_back(hass)
+    before = writes(world)
+    await act(hass, START_DISCOVERY, discovery_type="cloud", account_association_id=acme)
+    await settle(hass)
+    assert writes(world) == [*before, START]
+    world.faults.refusals.clear()
+    assert await poll(hass, entry)
+    await settle(hass)
+    assert world.count(CREATE) == len(FOUND_LIGHTS) + 1
+    assert_nothing_twice(world)

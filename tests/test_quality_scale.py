@@ -282,7 +282,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "has-entity-name": ("test_quality_scale.py::test_entities",),
     "runtime-data": (runtime_data_is_typed,),
     "test-before-configure": ("test_config_flow.py::test_refused", "test_config_flow.py::test_cannot_connect"),
-    "test-before-setup": ("test_init.py::test_first_set_up_fails", "test_errors_matrix.py::test_set_up"),
+    "test-before-setup": ("test_init.py::test_first_set_up_fails", "test_errors_matrix.py::test_answers"),
     "unique-config-entry": (
         "test_config_flow.py::test_already_configured",
         "test_config_flow.py::test_two_flows_at_once",
@@ -291,7 +291,7 @@ EVIDENCE: dict[str, tuple[Evidence, ...]] = {
     "config-entry-unloading": ("test_init.py::test_unload_and_set_up_again", "test_init.py::test_twenty_reloads"),
     "docs-configuration-parameters": (every_option_is_documented,),
     "docs-installation-parameters": (every_field_is_documented,),
-    "entity-unavailable": ("test_sensor.py::test_unavailable", "test_errors_matrix.py::test_poll"),
+    "entity-unavailable": ("test_sensor.py::test_unavailable", "test_errors_matrix.py::test_answers"),
     "integration-owner": (somebody_owns_it,),
     "log-when-unavailable": ("test_quality_scale.py::test_trouble_is_logged_once",),
     "parallel-updates": (every_platform_limits_updates,),

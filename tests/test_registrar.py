@@ -189,6 +189,19 @@ async def test_throttled_all_along(
     assert pending(hass, entry) == "0"
 
 
+async def test_tries_of_one_attempt_are_one(
+    hass: HomeAssistant, world: World, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a request was throttled within an attempt, the next attempt comes as soon as after any other."""
+    monkeypatch.setattr(registrar, "THROTTLED_TRIES", 4)
+    world.refuse(PUT, "ThrottlingException", times=4)
+    answer = await act(hass, REGISTER, **light_fields(world))
+    assert item(answer)["status"] == "queued"
+    assert world.count(PUT) == 4
+    await pass_time(hass, 2 * registrar.RETRY_SECONDS[0] + 1)
+    assert world.registrations[pair(world)] == "ASSOCIATED"
+
+
 async def test_denied(hass: HomeAssistant, emulator: Emulator) -> None:
     """Once IAM denies the action, the rest of a batch isn't even sent, and nothing of it waits."""
     world = emulator.create_world("fleet:100")

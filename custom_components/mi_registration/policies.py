@@ -123,6 +123,10 @@ class Policies:
 
     @callback
     def _async_apply(self, association_ids: Collection[str]) -> None:
+        """Register what was found, once the newest Inventory is good enough to decide on."""
+        if not self._data.coordinator.last_update_success:
+            self._is_look_back_due = True
+            return
         policies = self._current()
         for association_id in association_ids:
             if policies.get(association_id) != POLICY_AUTOMATIC:

@@ -26,7 +26,7 @@ from random import uniform
 from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
@@ -42,7 +42,7 @@ from .aws.errors import (
     NotFoundError,
     ThrottledError,
 )
-from .aws.models import AccountAssociation, AssociationState, Registration, RegistrationStatus
+from .aws.models import Registration, RegistrationStatus
 from .aws.quota import background
 from .const import DOMAIN
 from .coordinator import MiRegistrationCoordinator, action_error, first_error_only
@@ -165,7 +165,7 @@ class Registrar:
         self.resume_onboardings: Callable[[], Coroutine[Any, Any, None]] | None = None
         """How to go on with onboardings that wait on disk."""
         self._onboarding_tries = 0
-        self._unauthorized: set[str] = set()
+        self._unauthorized: frozenset[str] = frozenset()
         self._active: dict[Pair, asyncio.Future[Item]] = {}
         self._storing: Counter[Pair] = Counter()
         """Pairs that are on their way to the disk, so that nobody may send them yet."""
@@ -327,6 +327,13 @@ class Registrar:
     async def async_register_thing(self, managed_thing_id: str) -> None:
         """Register one thing, from its button; raises ``HomeAssistantError`` if that can't be done or fails."""
         association_id = await self._async_association_for(managed_thing_id)
+        if association_id in self._coordinator.data.unauthorized:
+            association = self._coordinator.data.associations_by_id[association_id]
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="authorization_expired",
+                translation_placeholders={"name": association.name or association_id},
+            )
         self.raise_for_failures(await self.async_register([managed_thing_id], association_id))
 
     async def _async_association_for(self, managed_thing_id: str) -> str:
@@ -502,7 +509,12 @@ class Registrar:
     def _async_start(self, pairs: Iterable[Pair], *, user: bool) -> dict[Pair, asyncio.Future[Item]]:
         """Start an attempt in the background; it goes on whatever becomes of the action that asked for it."""
         started: dict[Pair, asyncio.Future[Item]] = {}
-        todo = [intent for pair in pairs if (intent := self._queue.intents.get(pair)) is not None]
+        todo = [
+            intent
+            for pair in pairs
+            if (intent := self._queue.intents.get(pair)) is not None
+            and (intent.kind is IntentKind.DEREGISTER or self._is_authorized(pair))
+        ]
         # What needs a discovery first may take minutes, and what doesn't must not wait for it.
         for batch in ([intent for intent in todo if _is_ready(intent)], [i for i in todo if not _is_ready(i)]):
             if batch:
@@ -631,7 +643,8 @@ class Registrar:
         """Send what isn't accepted yet, read back, and send again what got lost on the way."""
         for _ in range(ROUNDS):
             if any(progress.unknown for progress in attempt.progress.values()):
-                await self._async_read_back(attempt)
+                # Sent a while ago: by now the lists show it, or it got lost.
+                await self._async_read_back(attempt, once=True)
             todo = [
                 progress
                 for progress in attempt.progress.values()
@@ -657,6 +670,12 @@ class Registrar:
                 if attempt.stop is not None:
                     progress.error = progress.error or attempt.stop
                     return
+                if intent.kind is IntentKind.REGISTER and not self._is_authorized(intent.pair):
+                    return
+                if self._is_done_meanwhile(progress):
+                    progress.accepted = True
+                    progress.error = None
+                    return
                 if tries == 0:
                     # The pause before the next attempt grows with attempts; the tries of one are spaced by the quota.
                     self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
@@ -677,6 +696,15 @@ class Registrar:
                 progress.error = None
                 return
 
+    def _is_done_meanwhile(self, progress: _Progress) -> bool:
+        """Whether a pair was registered since the attempt began: by a request whose answer got lost, or elsewhere."""
+        before = progress.before
+        return (
+            progress.intent.kind is IntentKind.REGISTER
+            and (before is None or before.status is not RegistrationStatus.ASSOCIATED)
+            and self._coordinator.data.is_registered(progress.intent.pair)
+        )
+
     async def _async_request(self, intent: Intent) -> str | None:
         """Send an intent once; returns AWS's request id, raises ``AwsError``."""
         if intent.kind is IntentKind.REGISTER:
@@ -689,7 +717,7 @@ class Registrar:
             managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
         )
 
-    async def _async_read_back(self, attempt: Attempt) -> None:
+    async def _async_read_back(self, attempt: Attempt, *, once: bool = False) -> None:
         """Read the lists until they show what was accepted, and settle what may or may not have been done.
 
         It reads the pages of each association concerned, not one call per pair.
@@ -702,12 +730,14 @@ class Registrar:
             async with asyncio.TaskGroup() as group:
                 for association_id, pairs in by_association:
                     group.create_task(
-                        self._async_read_back_association(association_id, [open_pairs[pair] for pair in pairs])
+                        self._async_read_back_association(
+                            association_id, [open_pairs[pair] for pair in pairs], once=once
+                        )
                     )
 
-    async def _async_read_back_association(self, association_id: str, todo: list[_Progress]) -> None:
+    async def _async_read_back_association(self, association_id: str, todo: list[_Progress], *, once: bool) -> None:
         looked_for = 0.0
-        for pause in (*pauses(), None):
+        for pause in (None,) if once else (*pauses(), None):
             try:
                 rows = await self._client.list_managed_thing_account_associations(account_association_id=association_id)
             except AwsError as err:
@@ -843,20 +873,18 @@ class Registrar:
                 self._hass, self._store.async_keep_queue(), f"{DOMAIN} save the queue"
             )
             self._touch(settled)
-        authorized = {row.account_association_id for row in inventory.account_associations if _is_authorized(row)}
-        if restored := authorized & self._unauthorized:
+        if restored := self._unauthorized - inventory.unauthorized:
             for pair in self._queue.intents:
                 if pair[1] in restored:
                     self._attempts[pair] = 0
             self.async_stop()
-        self._unauthorized = inventory.associations_by_id.keys() - authorized
+        self._unauthorized = inventory.unauthorized
         if self._unsub_retry is None:
             self._schedule_retry()
 
     def _is_authorized(self, pair: Pair) -> bool:
         """Whether AWS may act for the end user; if not, what waits goes on waiting until they authorize it again."""
-        association = self._coordinator.data.associations_by_id.get(pair[1])
-        return association is None or _is_authorized(association)
+        return pair[1] not in self._coordinator.data.unauthorized
 
     @callback
     def _schedule_retry(self) -> None:
@@ -866,7 +894,7 @@ class Registrar:
         delays = [self._pause_before(intent) for intent in waiting]
         if self._queue.onboardings:
             delays.append(_pause_after(self._onboarding_tries))
-        if delays:
+        if delays and not self._hass.is_stopping:
             self._unsub_retry = async_call_later(
                 self._hass,
                 min(delays),
@@ -991,10 +1019,6 @@ class Registrar:
                 )
             case RegistrationState.NOT_REGISTERED:
                 return self._item(pair, ItemStatus.NOT_REGISTERED)
-
-
-def _is_authorized(association: AccountAssociation) -> bool:
-    return association.state is not AssociationState.REFRESH_TOKEN_EXPIRED
 
 
 def pauses() -> Generator[float]:

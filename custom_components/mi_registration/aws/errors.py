@@ -206,7 +206,6 @@ resource look deleted.
 EXCEPTIONS: tuple[tuple[type[Exception], type[AwsError]], ...] = (
     (ResponseParserError, CannotConnectError),
     (UnicodeDecodeError, CannotConnectError),
-    (RecursionError, CannotConnectError),
     (botocore_errors.ConnectionError, CannotConnectError),
     (botocore_errors.HTTPClientError, CannotConnectError),
     (botocore_errors.IncompleteReadError, CannotConnectError),
