@@ -1,5 +1,6 @@
 """From a discovered device to a registered managed thing, and how the discovery job for it is found."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from .common import (
     ACME,
     HUB,
     LIGHT,
+    LIST_REGISTRATIONS,
     NORTHWIND,
     OTHER_LIGHT,
     PUT,
@@ -551,3 +553,16 @@ async def test_owner(hass: HomeAssistant, emulator: Emulator, world: World) -> N
     assert {params["Owner"] for params in params_of(world, CREATE)} == {"robin"}
     await settle(hass)
     assert state(hass, "sensor", world.thing_id("Porch light"), "registration") == "associated"
+
+
+async def test_two_at_a_time(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Onboarded twice at once, with lists that can't be read back, each device is created and registered once."""
+    await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, START_DISCOVERY, discovery_type="cloud", account_association_id=acme)
+    world.refuse(LIST_REGISTRATIONS, "InternalServerException", times=20)
+    await asyncio.gather(*(act(hass, ONBOARD, account_association_id=acme) for _ in range(2)))
+    world.faults.refusals.clear()
+    assert_nothing_twice(world)
+    registered = [params["ManagedThingId"] for params in params_of(world, PUT)]
+    assert len(registered) == len(set(registered)) > 0

@@ -566,10 +566,15 @@ class Registrar:
         self._schedule_retry()
 
     async def async_send(self, attempt: Attempt, intent: Intent) -> None:
-        """Put one more intent on disk and send it; its verdict comes with :meth:`async_settle`.
+        """Put one more intent on disk and send it, unless it is done; its verdict comes with :meth:`async_settle`.
 
         Raises ``NotStoredError`` if the disk takes nothing, then nothing was sent.
         """
+        while (busy := self._active.get(intent.pair)) is not None:
+            await asyncio.wait([busy])
+        if (status := self._status_without_sending(intent.pair, None)) is not None:
+            attempt.verdicts[intent.pair] = self._item(intent.pair, status, intent.device_discovery_id)
+            return
         async with self._stored([intent.pair]):
             self._enqueue(intent)
         await self._async_send(attempt, self._join(attempt, intent))
@@ -785,8 +790,8 @@ class Registrar:
         if isinstance(attempt.stop, InvalidCredentialsError):
             self._entry.async_start_reauth(self._hass)
         for pair, item in verdicts.items():
-            if not attempt.futures[pair].done():
-                attempt.futures[pair].set_result(item)
+            if (future := attempt.futures.get(pair)) is not None and not future.done():
+                future.set_result(item)
         # Whoever got a verdict may ask for the pair again at once.
         self._end(attempt)
         if any(progress.accepted for progress in attempt.progress.values()):
