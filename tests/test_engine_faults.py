@@ -541,3 +541,23 @@ async def test_newest_inventory_decides_until_the_last_moment(
     world.set_latency(0, PUT)
     await assert_registered(hass, world, entry, *(f"Lamp {number}" for number in range(6)))
     assert len({params["ManagedThingId"] for params in params_of(world, PUT)}) == registrar.SENT_AT_ONCE < len(things)
+
+
+async def test_retry_does_not_overtake_its_own_reading(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the newest Inventory shows counts, though its listeners hear of it only bit by bit."""
+    monkeypatch.setattr(registrar, "ACCEPTED_FOR", timedelta(0))
+    monkeypatch.setattr(registrar, "RETRY_SECONDS", (100.0, 200.0))
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    world.lag_lists(3600)
+    assert item(await act(hass, REGISTER, **wish(world)))["status"] == "pre_associated"
+    world.lag_lists()
+    data = data_of(entry)
+    rows = await data.client.list_managed_thing_account_associations(account_association_id=acme)
+    data.coordinator.data = data.coordinator.data.with_registrations(acme, rows)
+    await data.registrar._async_retry(None)
+    await settle(hass)
+    assert world.count(PUT) == 1
+    assert state(hass, "sensor", entry.unique_id, "pending_registrations") == "0"

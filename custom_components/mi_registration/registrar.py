@@ -25,7 +25,7 @@ import logging
 from random import uniform
 from typing import Any, Final
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -852,6 +852,19 @@ class Registrar:
         """Settle what a synchronisation shows, and go on with what waited for the cloud."""
         if not self._coordinator.last_update_success:
             return
+        self._settle()
+        inventory = self._coordinator.data
+        if restored := self._unauthorized - inventory.unauthorized:
+            for pair in self._queue.intents:
+                if pair[1] in restored:
+                    self._attempts[pair] = 0
+            self.async_stop()
+        self._unauthorized = inventory.unauthorized
+        if self._unsub_retry is None:
+            self._schedule_retry()
+
+    def _settle(self) -> None:
+        """Take off the disk what the newest Inventory shows to be through."""
         inventory = self._coordinator.data
         settled = {
             pair
@@ -878,14 +891,6 @@ class Registrar:
                 self._hass, self._store.async_keep_queue(), f"{DOMAIN} save the queue"
             )
             self._touch(settled)
-        if restored := self._unauthorized - inventory.unauthorized:
-            for pair in self._queue.intents:
-                if pair[1] in restored:
-                    self._attempts[pair] = 0
-            self.async_stop()
-        self._unauthorized = inventory.unauthorized
-        if self._unsub_retry is None:
-            self._schedule_retry()
 
     def _is_authorized(self, pair: Pair) -> bool:
         """Whether AWS may act for the end user; if not, what waits goes on waiting until they authorize it again."""
@@ -899,7 +904,7 @@ class Registrar:
         delays = [self._pause_before(intent) for intent in waiting]
         if self._queue.onboardings:
             delays.append(_pause_after(self._onboarding_tries))
-        if delays and not self._hass.is_stopping:
+        if delays and not self._hass.is_stopping and self._hass.state is not CoreState.stopped:
             self._unsub_retry = async_call_later(
                 self._hass,
                 min(delays),
@@ -927,6 +932,8 @@ class Registrar:
                 self._attempts[pair] = self._attempts.get(pair, 0) + 1
             self._schedule_retry()
             return
+        # The synchronisation may be so fresh that its listeners were not all told yet.
+        self._settle()
         now = dt_util.utcnow()
         due = [
             pair
