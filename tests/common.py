@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+import logging
 from typing import Any
 
 import pytest
@@ -105,6 +106,12 @@ async def pass_time(hass: HomeAssistant, seconds: float) -> None:
     """Let every timer that is due within so many seconds run, and wait for what it started."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def assert_no_complaints(caplog: pytest.LogCaptureFixture) -> None:
+    """Fail if the integration logged a warning or an error."""
+    own = f"custom_components.{DOMAIN}"
+    assert [record for record in caplog.records if record.name.startswith(own) and record.levelno > logging.INFO] == []
 
 
 async def act(hass: HomeAssistant, service: str, **fields: Any) -> Any:

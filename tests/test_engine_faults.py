@@ -8,7 +8,11 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_test_home_assistant,
+)
 
 from custom_components.mi_registration import registrar
 from custom_components.mi_registration.const import DOMAIN
@@ -19,6 +23,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.util import dt as dt_util
 
 from .common import (
     ACME,
@@ -27,11 +32,13 @@ from .common import (
     GET_REGISTRATIONS,
     LIGHT,
     LIST_REGISTRATIONS,
+    LIST_THINGS,
     OTHER_LIGHT,
     PUT,
     REGISTER,
     REGISTERED_LIGHT,
     act,
+    assert_no_complaints,
     coordinator_of,
     data_of,
     item,
@@ -226,6 +233,28 @@ async def test_cloud_down_for_a_day(
     assert state(hass, "sensor", light, "registration") == "associated"
     assert state(hass, "sensor", entry.unique_id, "pending_registrations") == "0"
     assert_nothing_twice(world)
+
+
+async def test_unload_while_trying_again(
+    hass: HomeAssistant, emulator: Emulator, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An entry that is unloaded while it reads the cloud for another attempt makes no further one."""
+    entry = await ready(hass, emulator, world)
+    world.offline()
+    assert item(await act(hass, REGISTER, **wish(world)))["status"] == "queued"
+    await coordinator_of(entry).async_refresh()
+    caplog.clear()
+    world.offline(offline=False)
+    world.clear_requests()
+    world.set_latency(0.2, LIST_THINGS)
+    registrar_ = data_of(entry).registrar
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=1))
+    await until(hass, lambda: world.count(LIST_REGISTRATIONS) > 0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await settle(hass)
+    assert_no_complaints(caplog)
+    assert registrar_._unsub_retry is None
+    assert world.count(PUT) == 0
 
 
 @pytest.mark.parametrize("phase", ["asked", "sending", "sent", "lagging", "offline"])
@@ -557,7 +586,7 @@ async def test_retry_does_not_overtake_its_own_reading(
     data = data_of(entry)
     rows = await data.client.list_managed_thing_account_associations(account_association_id=acme)
     data.coordinator.data = data.coordinator.data.with_registrations(acme, rows)
-    await data.registrar._async_retry(None)
+    await data.registrar._async_retry()
     await settle(hass)
     assert world.count(PUT) == 1
     assert state(hass, "sensor", entry.unique_id, "pending_registrations") == "0"

@@ -1,12 +1,13 @@
 """Set-up, unload, reload and removal of an entry."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from math import ceil
 import threading
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_fire_time_changed
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.mi_registration import async_remove_config_entry_device
@@ -16,6 +17,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
 from .common import (
@@ -29,6 +31,7 @@ from .common import (
     LIST_REGISTRATIONS,
     LIST_THINGS,
     NORTHWIND,
+    assert_no_complaints,
     coordinator_of,
     data_of,
     device,
@@ -43,6 +46,7 @@ from .common import (
     state_of,
     writes,
 )
+from .engine_common import LIST_JOBS, until
 from .flow_common import add_entry, set_up
 
 PAGE = 250
@@ -169,6 +173,35 @@ async def test_unload_and_set_up_again(hass: HomeAssistant, emulator: Emulator, 
     assert state_of(entry) is ConfigEntryState.LOADED
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, "sensor", entry.unique_id, "managed_things") == "13"
+
+
+async def test_unload_while_details_are_read(
+    hass: HomeAssistant, emulator: Emulator, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is read after set-up ends with the entry, and nobody is told of an error."""
+    entry = await loaded(hass, emulator, world)
+    world.set_latency(0.3, LIST_JOBS)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=6))
+    await until(hass, lambda: world.count(CONNECTIVITY) > 0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert_no_complaints(caplog)
+
+
+async def test_unload_during_a_synchronisation(
+    hass: HomeAssistant, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that was asked for and has pages to go ends with the entry, without an error in the log."""
+    world = emulator.create_world("fleet:1000")
+    entry = await loaded(hass, emulator, world)
+    world.clear_requests()
+    world.set_latency(0.2, LIST_THINGS)
+    synchronisation = hass.async_create_task(coordinator_of(entry).async_refresh())
+    await until(hass, lambda: world.count(LIST_THINGS) > 0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await synchronisation
+    assert_no_complaints(caplog)
+    assert world.count(LIST_THINGS) < len(world.things) / PAGE
 
 
 async def test_twenty_reloads(hass: HomeAssistant, emulator: Emulator, world: World) -> None:

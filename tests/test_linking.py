@@ -170,7 +170,7 @@ async def test_policy_without_authorization(
     registrar = data_of(entry).registrar
     (verdict,) = await registrar.async_register([light], acme)
     assert verdict.status == "queued"
-    await registrar._async_retry(None)
+    await registrar._async_retry()
     await settle(hass)
     assert world.count(PUT) == 0
     assert state(hass, "sensor", light, "registration") == "queued"
@@ -197,7 +197,7 @@ async def test_queue_waits_and_resumes(
         await reload(hass, entry)
     else:
         assert await poll(hass, entry)
-    await data_of(entry).registrar._async_retry(None)
+    await data_of(entry).registrar._async_retry()
     await settle(hass)
     assert world.count(PUT) == 0
     assert data_of(entry).registrar.pending_count == 1

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
-from homeassistant.core import Event, HassJob, HomeAssistant
+from homeassistant.core import Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.event import async_call_later
@@ -109,13 +109,19 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiRegistrationConfigEntr
     else:
         entry.async_create_background_task(hass, _async_first_read(coordinator), f"{DOMAIN} first read")
 
-    async def _async_read_details(_now: datetime) -> None:
+    async def _async_read_details() -> None:
         await connectivity.async_refresh()
         await policies.async_look_back()
 
+    @callback
+    def _async_start_reading_details(_now: datetime) -> None:
+        entry.async_create_background_task(hass, _async_read_details(), f"{DOMAIN} first details")
+
     entry.async_on_unload(
         async_call_later(
-            hass, DETAILS_DELAY, HassJob(_async_read_details, f"{DOMAIN} first details", cancel_on_shutdown=True)
+            hass,
+            DETAILS_DELAY,
+            HassJob(_async_start_reading_details, f"{DOMAIN} first details", cancel_on_shutdown=True),
         )
     )
     return True

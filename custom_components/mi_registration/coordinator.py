@@ -255,6 +255,9 @@ class MiRegistrationCoordinator(DataUpdateCoordinator[Inventory]):
                     await self._async_confirm_identity()
                 return await self._async_read()
             except AwsError as err:
+                if self._shutdown_requested:
+                    # The client was closed meanwhile, which isn't worth a line in the log.
+                    self.last_update_success = False
                 raise update_error(err, self._pacing) from err
 
     async def _async_read(self) -> Inventory:

@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 import logging
@@ -908,8 +908,13 @@ class Registrar:
             self._unsub_retry = async_call_later(
                 self._hass,
                 min(delays),
-                HassJob(self._async_retry, f"{DOMAIN} retry", cancel_on_shutdown=True),
+                HassJob(self._async_start_retry, f"{DOMAIN} retry", cancel_on_shutdown=True),
             )
+
+    @callback
+    def _async_start_retry(self, _now: datetime) -> None:
+        self._unsub_retry = None
+        self._entry.async_create_background_task(self._hass, self._async_retry(), f"{DOMAIN} retry")
 
     def _is_busy(self, pair: Pair) -> bool:
         """Whether somebody is at work on a pair, or about to be."""
@@ -921,9 +926,8 @@ class Registrar:
             return max(0.0, (intent.accepted_at + ACCEPTED_FOR - dt_util.utcnow()).total_seconds())
         return _pause_after(self._attempts.get(intent.pair, 0))
 
-    async def _async_retry(self, _now: object) -> None:
+    async def _async_retry(self) -> None:
         """Try again what waits, once the newest Inventory is good enough to decide on."""
-        self._unsub_retry = None
         if not self._coordinator.last_update_success:
             await self._coordinator.async_refresh()
         if not self._coordinator.last_update_success:
