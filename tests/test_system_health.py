@@ -66,3 +66,13 @@ async def test_account_that_is_not_loaded(hass: HomeAssistant, emulator: Emulato
     assert await async_setup_component(hass, DOMAIN, {})
     add_entry(hass, emulator, world)
     assert await info_of(hass) == {"botocore": botocore.__version__}
+
+
+async def test_accounts_with_the_same_title(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Each has its own lines."""
+    first = await loaded(hass, emulator, world)
+    second = await loaded(hass, emulator, emulator.create_world("home"))
+    for entry in (first, second):
+        hass.config_entries.async_update_entry(entry, title="Home")
+    info = await info_of(hass)
+    assert [info[f"Home ({entry.unique_id}): reachable"] for entry in (first, second)] == ["ok", "ok"]
