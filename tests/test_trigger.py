@@ -202,8 +202,14 @@ async def test_registration_newer_than_this_code(hass: HomeAssistant, emulator: 
     assert names(runs) == {}
 
 
-async def test_while_home_assistant_starts(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
-    """What changed while Home Assistant was off triggers once its automations listen, and not before."""
+@pytest.mark.parametrize("reloaded", [False, True])
+async def test_while_home_assistant_starts(
+    hass: HomeAssistant, emulator: Emulator, world: World, *, reloaded: bool
+) -> None:
+    """What changed while Home Assistant was off triggers once its automations listen, and not before.
+
+    If the entry is reloaded before that, it triggers then: nothing is left unsaid.
+    """
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -217,6 +223,12 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, emulator: Emulat
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
     await settle(hass)
     assert names(runs) == {}
+    if reloaded:
+        assert await hass.config_entries.async_reload(entry.entry_id)
+    else:
+        await pass_time(hass, START_SECONDS + 1)
+    assert names(runs) == {"authorization_expired": [None]}
+    await settle(hass)
     await pass_time(hass, START_SECONDS + 1)
     assert names(runs) == {"authorization_expired": [None]}
 

@@ -64,6 +64,7 @@ class Announcer:
             entry.async_on_unload(async_call_later(hass, START_SECONDS, self._async_say_what_waits))
 
         entry = self._coordinator.config_entry
+        entry.async_on_unload(self._async_say_what_waits)
         entry.async_on_unload(async_at_started(self._hass, _started))
 
     @callback
