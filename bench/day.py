@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, override
+from typing import Any
 from unittest.mock import patch
 
 import httpx
@@ -17,20 +17,11 @@ from homeassistant.util import dt as dt_util
 
 from .cloud import Endpoint
 from .home import UNLIMITED, add, config_entry, home_assistant
+from .simulated_time import MovableLoop
 
 MINUTES = 24 * 60
 FIRST_MINUTES = 10
 """After these everything that a set-up put off is done: it is no part of a usual day."""
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock can be put forward: timers that are due by then are called at once."""
-
-    ahead = 0.0
-
-    @override
-    def time(self) -> float:
-        return super().time() + self.ahead
 
 
 class _Disk:
@@ -49,7 +40,7 @@ class _Disk:
                 self.written += status.st_size
 
 
-async def _day(loop: _Loop, endpoint: Endpoint, association_ids: list[str], minutes: int) -> dict[str, Any]:
+async def _day(loop: MovableLoop, endpoint: Endpoint, association_ids: list[str], minutes: int) -> dict[str, Any]:
     states = 0
 
     @callback
@@ -86,6 +77,6 @@ async def _day(loop: _Loop, endpoint: Endpoint, association_ids: list[str], minu
 
 def day(endpoint: Endpoint, association_ids: list[str], minutes: int = MINUTES) -> dict[str, Any]:
     """Live through so many minutes; return the states and bytes written meanwhile. The cloud has the calls."""
-    loop = _Loop()
+    loop = MovableLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(_day(loop, endpoint, association_ids, minutes))

@@ -8,7 +8,9 @@ import statistics
 import sys
 from xml.sax.saxutils import escape
 
-from .fleet_simulation import BIN, HOUR, MINUTE, Outcome, Scenario, simulate
+from .fleet_scenario import BIN, HOUR, MINUTE, Outcome, Scenario
+from .fleet_simulation import simulate
+from .markdown import table, write_between
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scaling.md"
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "scaling.svg"
@@ -48,11 +50,6 @@ PLOTTED = (
 )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def _duration(seconds: float) -> str:
     """Return a duration as a person would say it."""
     if seconds >= 2 * HOUR:
@@ -73,7 +70,7 @@ def _who(scenario: Scenario) -> str:
 
 def polls(outcomes: Iterable[Outcome]) -> str:
     """Return the table of how fresh the gateways' data is, and what that costs."""
-    return _table(
+    return table(
         [
             "gateways",
             "who",
@@ -105,7 +102,7 @@ def polls(outcomes: Iterable[Outcome]) -> str:
 
 def campaigns(outcomes: Iterable[Outcome]) -> str:
     """Return the table of campaigns."""
-    return _table(
+    return table(
         ["gateways", "who", "begin within", "registrations", "done after", "the quota's limit", "refused", "lost"],
         (
             [
@@ -169,9 +166,7 @@ def plot(lines: Iterable[tuple[Outcome, str, str]]) -> str:
 
 def write(text: str, image: str) -> None:
     """Put the tables into the document and the plot beside it."""
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    write_between(DOCUMENT, BEGIN, END, text)
     PLOT.write_text(image, encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ import boto3
 from homeassistant.const import __version__ as home_assistant_version
 
 from .cloud import LATENCY
+from .markdown import table, write_between
 from .scenarios import Day, Fleet, Reactions, Way
 
 README = Path(__file__).parent / "README.md"
@@ -42,14 +43,9 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return text
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def registrations(ways: Iterable[Way]) -> str:
     """Return the table of what registers devices."""
-    return _table(
+    return table(
         [
             "way",
             "pairs",
@@ -95,7 +91,7 @@ def stall_table(fleets: Sequence[Fleet]) -> str:
             if runs
         ]
     kinds = ["wall time", "CPU without garbage collector", "garbage collector"]
-    return _table(["longest stall of the event loop", "things", *kinds], rows)
+    return table(["longest stall of the event loop", "things", *kinds], rows)
 
 
 def poll_text(fleet: Fleet) -> str:
@@ -140,7 +136,7 @@ def ratio_table(fleets: Iterable[Fleet], sdk: Sequence[dict[str, Any]]) -> str:
             ]
         )
     head = ["things", "entities", "start: wall time", "CPU", "first set-up: wall time", "without waiting and SDK"]
-    return _table([*head, "CPU", "without SDK", "memory", "without SDK"], rows)
+    return table([*head, "CPU", "without SDK", "memory", "without SDK"], rows)
 
 
 def cost_table(fleets: Iterable[Fleet]) -> str:
@@ -163,12 +159,12 @@ def cost_table(fleets: Iterable[Fleet]) -> str:
                 ]
             )
     head = ["things", "", "start: wall time", "CPU", "until the cloud was read", "first set-up: wall time", "CPU"]
-    return _table([*head, "memory", "per thing"], rows)
+    return table([*head, "memory", "per thing"], rows)
 
 
 def sdk_table(sdk: Sequence[dict[str, Any]]) -> str:
     """Return what the AWS SDK costs by itself."""
-    return _table(
+    return table(
         ["AWS SDK by itself", "wall time", "CPU", "memory"],
         (
             [
@@ -183,7 +179,7 @@ def sdk_table(sdk: Sequence[dict[str, Any]]) -> str:
 
 def life_table(day: Day, reactions: Reactions) -> str:
     """Return what an account costs while nothing happens, and how soon it shows what does."""
-    return _table(
+    return table(
         ["an account in use", ""],
         [
             [f"calls in a day of {day.things} things in which nothing changes", str(day.calls)],
@@ -255,9 +251,5 @@ def report(figures: Figures) -> str:
 
 
 def write(text: str, path: Path = README) -> None:
-    """Put a report into the README, in the place of the one before; raises ``ValueError`` if it has no such place."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path.name} has no place for figures")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    """Put a report into the README, in the place of the one before."""
+    write_between(path, BEGIN, END, text)

@@ -1,10 +1,20 @@
-"""An asyncio event loop whose clock jumps to the next timer instead of waiting for it."""
+"""Asyncio event loops on a time of their own."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from selectors import SelectorKey, SelectSelector
 from typing import Any, override
+
+
+class MovableLoop(asyncio.SelectorEventLoop):
+    """A usual loop with a clock that can be put ``ahead``: timers that are due by then are called at once."""
+
+    ahead = 0.0
+
+    @override
+    def time(self) -> float:
+        return super().time() + self.ahead
 
 
 class _Selector(SelectSelector):
@@ -21,7 +31,7 @@ class _Selector(SelectSelector):
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """Runs any asyncio code, a day of it in the time that its steps take.
+    """Runs any asyncio code, a day of it in the time that its steps take: the clock jumps to the next timer.
 
     There are no sockets and no threads: what is meant for an executor runs at once, and if it is meant for an executor
     of the caller's own, its result comes ``latency`` seconds later, as an answer of a server would.
@@ -44,7 +54,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             result = func(*args)
-        except Exception as err:  # noqa: BLE001 - it belongs to whoever awaits the future
+        except Exception as err:  # noqa: BLE001  # it belongs to whoever awaits the future
             future.set_exception(err)
             return future
         if executor is None:

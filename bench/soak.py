@@ -1,6 +1,5 @@
 """A day with faults: clock, cloud and Home Assistant in one process, with time that is moved."""
 
-import argparse
 import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -9,13 +8,10 @@ import gc
 from itertools import pairwise
 import logging
 from pathlib import Path
-from random import Random
-import sys
 from tempfile import TemporaryDirectory
 import threading
 import time
-from types import TracebackType
-from typing import Any, Final, Self, override
+from typing import Any, Final
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -26,7 +22,6 @@ from custom_components.mi_registration.const import (
     DOMAIN,
     POLICY_AUTOMATIC,
 )
-from emulator import Emulator, World
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -34,31 +29,13 @@ from homeassistant.helpers import event
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .cloud import Endpoint
 from .home import config_entry, home_assistant
-from .report import README, machine
+from .memory import resident
+from .simulated_time import MovableLoop
+from .soak_cloud import DisturbedCloud
 
-BEGIN: Final = "<!-- soak: made by `scripts/bench --soak --write` -->\n"
-END: Final = "<!-- end of soak -->\n"
 STEP: Final = 60
 """Simulated seconds between two looks."""
-REFUSALS: Final = (
-    ("ThrottlingException", 429),
-    ("InternalServerException", 500),
-    ("ServiceUnavailableException", 503),
-    ("SomethingNew", 500),
-)
-OPERATIONS: Final = (
-    "CreateManagedThing",
-    "GetDeviceDiscovery",
-    "ListAccountAssociations",
-    "ListDeviceDiscoveries",
-    "ListDiscoveredDevices",
-    "ListManagedThingAccountAssociations",
-    "ListManagedThings",
-    "RegisterAccountAssociation",
-    "StartDeviceDiscovery",
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,96 +70,6 @@ class Soak:
     """After each stop of Home Assistant, in order."""
 
 
-class SimulatedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time can be moved on."""
-
-    ahead = 0.0
-
-    @override
-    def time(self) -> float:
-        return super().time() + self.ahead
-
-
-class _Cloud:
-    """An emulated account that is watched and disturbed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311  # a seeded run
-        self._emulator = Emulator()
-        self._accepted: set[tuple[str, str]] = set()
-        self._offline_steps = 0
-        self.faults: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
-        self.twice = 0
-
-    def __enter__(self) -> Self:
-        self._emulator.__enter__()
-        self.world: World = self._emulator.create_world("empty")
-        self.association = self.world.add_association(name="Vendor account")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._emulator.__exit__(kind, error, trace)
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(
-            url=self._emulator.url,
-            account_id=self.world.account_id,
-            region=self.world.region,
-            access_key_id=self.world.access_key_id,
-            secret_access_key=self.world.secret_access_key,
-        )
-
-    def disturb(self) -> None:
-        """Let something go wrong, once in a while."""
-        if self._offline_steps:
-            self._offline_steps -= 1
-            if not self._offline_steps:
-                self.world.offline(offline=False)
-            return
-        dice = self._random.random()
-        operation = self._random.choice(OPERATIONS)
-        if dice < 0.10:
-            code, status = self._random.choice(REFUSALS)
-            self.world.refuse(operation, code, self._random.randint(1, 8), status=status)
-            self.faults["refused"] += 1
-        elif dice < 0.15:
-            self.world.drop(operation, self._random.choice(("before", "after")))
-            self.faults["dropped"] += 1
-        elif dice < 0.18:
-            self.world.garble(operation, self._random.choice(("truncated", "garbage", "not_utf8", "html")))
-            self.faults["garbled"] += 1
-        elif dice < 0.19:
-            self.world.offline()
-            self._offline_steps = self._random.randint(1, 30)
-            self.faults["offline"] += 1
-
-    def mend(self) -> None:
-        """Let everything work from now on."""
-        self._offline_steps = 0
-        self.world.offline(offline=False)
-        with self.world.lock:
-            for faults in (self.world.faults.refusals, self.world.faults.drops, self.world.faults.garblings):
-                faults.clear()
-
-    def look(self) -> None:
-        """Count what was asked for since the last look."""
-        requests = self.world.requests
-        self.world.clear_requests()
-        for request in requests:
-            self.counts["all"] += 1
-            self.counts["refused"] += request.status not in {200, 201}
-            if request.operation == "RegisterAccountAssociation":
-                pair = (str(request.params["ManagedThingId"]), str(request.params["AccountAssociationId"]))
-                if pair in self._accepted:
-                    self.twice += 1
-                elif request.status == 201:
-                    self._accepted.add(pair)
-
-
 def _utcnow() -> datetime:
     """Return the moved time: Home Assistant took hold of the real clock when it was loaded."""
     return datetime.now(UTC)
@@ -202,14 +89,14 @@ def footprint() -> Footprint:
         sockets=sum(path.is_socket() for path in Path("/proc/self/fd").iterdir()),
         cores=kinds["HomeAssistant"],
         coordinators=kinds["MiRegistrationCoordinator"],
-        memory=int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096,
+        memory=resident(),
     )
 
 
 class _Day:
     """One run."""
 
-    def __init__(self, cloud: _Cloud, things: int, hours: int, restarts: int, frozen: Any) -> None:
+    def __init__(self, cloud: DisturbedCloud, things: int, hours: int, restarts: int, frozen: Any) -> None:
         self._cloud = cloud
         self._things = things
         self._steps = hours * 3600 // STEP
@@ -222,7 +109,7 @@ class _Day:
     async def run(self, directory: str) -> int:
         """Live through it; return how much waits in the end."""
         loop = asyncio.get_running_loop()
-        if not isinstance(loop, SimulatedLoop):
+        if not isinstance(loop, MovableLoop):
             raise TypeError("time can't be moved")
         self._loop = loop
         bounds = [self._steps * number // (self._restarts + 1) for number in range(self._restarts + 2)]
@@ -312,12 +199,12 @@ def soak(*, things: int, hours: int, restarts: int, seed: int) -> Soak:
     logging.disable(logging.CRITICAL)
     with (
         TemporaryDirectory(prefix="bench-") as directory,
-        _Cloud(seed) as cloud,
+        DisturbedCloud(seed) as cloud,
         freeze_time(tick=True, real_asyncio=True) as frozen,
         patch.object(dt_util, "utcnow", _utcnow),
         patch.object(event, "time_tracker_utcnow", _utcnow),
         patch.object(event, "time_tracker_timestamp", _timestamp),
-        asyncio.Runner(loop_factory=SimulatedLoop) as runner,
+        asyncio.Runner(loop_factory=MovableLoop) as runner,
     ):
         day = _Day(cloud, things, hours, restarts, frozen)
         pending = runner.run(day.run(directory))
@@ -336,54 +223,3 @@ def soak(*, things: int, hours: int, restarts: int, seed: int) -> Soak:
             pending=pending,
             footprints=[asdict(footprint) for footprint in day.footprints],
         )
-
-
-def table(result: Soak) -> str:
-    """Return the figures as Markdown."""
-    first, last = result.footprints[0], result.footprints[-1]
-    rows = [
-        ("simulated hours, devices, restarts", f"{result.hours}, {result.things}, {result.restarts}"),
-        ("faults; requests, of which not answered well", f"{result.faults}; {result.requests}, {result.refused}"),
-        ("devices registered in the end", str(result.registered)),
-        ("intents lost, intents still waiting", f"{result.lost}, {result.pending}"),
-        ("registered twice, or created twice", str(result.twice)),
-        *(
-            (f"{name} after the first stop, after the last", f"{first[name]}, {last[name]}")
-            for name in ("tasks", "threads", "sockets", "cores", "coordinators")
-        ),
-        (
-            "memory after the first stop, after the last",
-            ", ".join(f"{footprint['memory'] / 2**20:.0f} MiB" for footprint in (first, last)),
-        ),
-    ]
-    return "".join(f"| {what} | {value} |\n" for what, value in [("what", "figure"), ("---", "---"), *rows])
-
-
-def write(text: str, path: Path = README) -> None:
-    """Put the table into the README, in the place of the one before; raises ``ValueError`` if it has no such place."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path.name} has no place for the soak")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
-def main() -> int:
-    """Live through a day and print the figures."""
-    parser = argparse.ArgumentParser(prog="scripts/bench --soak", description=__doc__)
-    parser.add_argument("--things", type=int, default=500)
-    parser.add_argument("--hours", type=int, default=24)
-    parser.add_argument("--restarts", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the figures into bench/README.md")
-    arguments = parser.parse_args()
-    result = soak(things=arguments.things, hours=arguments.hours, restarts=arguments.restarts, seed=arguments.seed)
-    text = table(result)
-    if arguments.write:
-        write(f"{machine()} Seed {arguments.seed}.\n\n{text}")
-    print(text)
-    return 1 if result.lost or result.twice or result.pending else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

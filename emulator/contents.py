@@ -1,35 +1,32 @@
 """What is in a world's account: to be read, and to be changed as devices, vendors and other people would."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 import threading
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from . import pki
 from .capabilities import DEFAULT_FORMAT
 from .discovery import PlannedOutcome
+from .lagging import LaggingLists
 from .linking import DENIED, SUCCEEDED, TOKEN_EXPIRED
-from .models import ManagedIntegrationsBackend, Snapshot
-from .resources import CloudDevice, DeviceDiscovery, HubDevice
+from .models import ManagedIntegrationsBackend
+from .resources import CloudDevice, HubDevice
 from .service_model import Params, present
 from .switches import Switches
 from .timeline import Timeline
 
-LAGGING_LISTS = ("ListManagedThings", "ListManagedThingAccountAssociations")
+
+class Described(TypedDict, total=False):
+    """What a discovery may tell about a device beside its name."""
+
+    brand: str | None
+    model: str | None
+    device_types: Sequence[str]
 
 
 def _slug(name: str) -> str:
     return name.lower().replace(" ", "-")
-
-
-@dataclass(slots=True)
-class _Lag:
-    """``calls`` that each list still answers from the first of ``states``, or the ``seconds`` that it is behind."""
-
-    calls: dict[str, int]
-    seconds: float
-    states: list[tuple[datetime, Snapshot]] = field(default_factory=list)
 
 
 class Contents:
@@ -44,7 +41,7 @@ class Contents:
         self.lock = threading.RLock()
         self.timeline = Timeline(clock)
         self.backend = ManagedIntegrationsBackend(region, account_id, switches=switches, timeline=self.timeline)
-        self._lag: _Lag | None = None
+        self.lists = LaggingLists(self.backend)
 
     # What the lists show
 
@@ -56,27 +53,7 @@ class Contents:
         """
         with self.lock:
             self.timeline.settle()
-            self._lag = _Lag(dict.fromkeys(LAGGING_LISTS, calls), seconds) if seconds or calls else None
-            self.remember_state()
-
-    def remember_state(self) -> None:
-        """Keep the present state for lists that lag behind it."""
-        if self._lag is not None and (self._lag.seconds or not self._lag.states):
-            self._lag.states.append((self.timeline.now, self.backend.snapshot()))
-
-    def lagging_state(self, operation: str) -> Snapshot | None:
-        """Return what a list shows now, if it is one that lags."""
-        if (lag := self._lag) is None or operation not in LAGGING_LISTS:
-            return None
-        if lag.seconds:
-            then = self.timeline.now - timedelta(seconds=lag.seconds)
-            while len(lag.states) > 1 and lag.states[1][0] <= then:
-                del lag.states[0]
-            return lag.states[0][1]
-        if not lag.calls[operation]:
-            return None
-        lag.calls[operation] -= 1
-        return lag.states[0][1]
+            self.lists.lag(seconds, calls)
 
     # Reading
 
@@ -158,7 +135,7 @@ class Contents:
             )
             if role == "CONTROLLER":
                 self.backend.set_connectivity(thing.id, connected=connected)
-            self.remember_state()
+            self.lists.remember()
             return thing.id
 
     def update_thing(self, thing_id: str, *, status: str | None = None, **members: Any) -> None:
@@ -170,14 +147,14 @@ class Contents:
             if members:
                 thing.members |= members
                 thing.updated_at = self.timeline.now
-            self.remember_state()
+            self.lists.remember()
 
     def remove_thing(self, thing_id: str) -> None:
         """Remove a thing and its registrations, as somebody else would."""
         with self.lock:
             self.backend.thing(thing_id)
             self.backend.remove_thing(thing_id)
-            self.remember_state()
+            self.lists.remember()
 
     def add_association(
         self,
@@ -202,7 +179,7 @@ class Contents:
         with self.lock:
             self.backend.association(association_id)
             self.backend.remove_association(association_id)
-            self.remember_state()
+            self.lists.remember()
 
     def set_association_state(self, association_id: str, state: str, error_message: str | None = None) -> None:
         """Move an association to another AssociationState; an OAuth link that waits is good no longer."""
@@ -268,43 +245,21 @@ class Contents:
         with self.lock:
             del self.backend.connector_destinations.rows[destination_id]
 
-    def add_vendor_device(  # noqa: PLR0917  # as add_cloud_device
-        self,
-        destination_id: str,
-        connector_device_id: str,
-        name: str | None = None,
-        brand: str | None = None,
-        model: str | None = None,
-        device_types: Iterable[str] = (),
+    def add_vendor_device(
+        self, destination_id: str, connector_device_id: str, name: str | None = None, **described: Unpack[Described]
     ) -> None:
         """Put a device into every account that is linked through a destination from now on."""
+        device = CloudDevice(connector_device_id=connector_device_id, name=name, **described)
         with self.lock:
-            self.backend.connector_destinations.get(destination_id).cloud_devices[connector_device_id] = CloudDevice(
-                connector_device_id=connector_device_id,
-                name=name,
-                brand=brand,
-                model=model,
-                device_types=tuple(device_types),
-            )
+            self.backend.connector_destinations.get(destination_id).cloud_devices[connector_device_id] = device
 
-    def add_cloud_device(  # noqa: PLR0917  # what a row of ListDiscoveredDevices says, in its order
-        self,
-        association_id: str,
-        connector_device_id: str,
-        name: str | None = None,
-        brand: str | None = None,
-        model: str | None = None,
-        device_types: Iterable[str] = (),
+    def add_cloud_device(
+        self, association_id: str, connector_device_id: str, name: str | None = None, **described: Unpack[Described]
     ) -> None:
         """Put a device into the vendor's account, where the association's next CLOUD discovery finds it."""
+        device = CloudDevice(connector_device_id=connector_device_id, name=name, **described)
         with self.lock:
-            self.backend.association(association_id).cloud_devices[connector_device_id] = CloudDevice(
-                connector_device_id=connector_device_id,
-                name=name,
-                brand=brand,
-                model=model,
-                device_types=tuple(device_types),
-            )
+            self.backend.association(association_id).cloud_devices[connector_device_id] = device
 
     def add_hub_device(
         self,
@@ -312,10 +267,8 @@ class Contents:
         protocol: str,
         *,
         name: str | None = None,
-        brand: str | None = None,
-        model: str | None = None,
-        device_types: Iterable[str] = (),
         material: str | None = None,
+        **described: Unpack[Described],
     ) -> str:
         """Put a device into a hub's reach, where its next discovery finds it; returns its authentication material."""
         with self.lock:
@@ -325,9 +278,7 @@ class Contents:
                 protocol=protocol.upper(),
                 material=material or f"{protocol.upper()}:{self.backend.new_id('hub-device')}",
                 name=name,
-                brand=brand,
-                model=model,
-                device_types=tuple(device_types),
+                **described,
             )
             self.backend.discoveries.hub_devices.setdefault(hub_id, []).append(device)
             return device.material
@@ -351,14 +302,17 @@ class Contents:
                 only=tuple(connector_device_ids),
             )
             if status != "RUNNING":
-                self._finish(job, status)
+                self.finish_discovery(job.id, status)
             return job.id
 
-    def _finish(self, job: DeviceDiscovery, status: str) -> None:
-        if status == "SUCCEEDED":
-            for device in self.backend.discoveries.discoverable(job):
-                self.backend.discoveries.find(job, device)
-        self.backend.discoveries.finish(job, status)
+    def finish_discovery(self, discovery_id: str, status: str = "SUCCEEDED") -> None:
+        """End a running job; one that succeeds finds all that it could."""
+        with self.lock:
+            job = self.backend.discovery(discovery_id)
+            if status == "SUCCEEDED":
+                for device in self.backend.discoveries.discoverable(job):
+                    self.backend.discoveries.find(job, device)
+            self.backend.discoveries.finish(job, status)
 
     def plan_discovery(self, status: str = "SUCCEEDED", duration: float | None = None) -> None:
         """Say how the next job that is started ends, and after how many seconds of service time."""
@@ -372,18 +326,16 @@ class Contents:
         with self.lock:
             thing = self.backend.thing(thing_id)
             self.backend.association(association_id)
-            self.backend.add_registration(thing_id, association_id, status, discovery_id)
+            self.backend.registrar.add(thing_id, association_id, status, discovery_id)
             if status == "ASSOCIATED":
                 self.backend.set_provisioning_status(thing, "ACTIVATED")
-            self.remember_state()
+            self.lists.remember()
 
     def deregister(self, thing_id: str, association_id: str) -> None:
         """Deregister a pair, as somebody else would."""
         with self.lock:
-            self.backend.deregister_account_association(
-                {"ManagedThingId": thing_id, "AccountAssociationId": association_id}
-            )
-            self.remember_state()
+            self.backend.registrar.deregister({"ManagedThingId": thing_id, "AccountAssociationId": association_id})
+            self.lists.remember()
 
     def set_connectivity(
         self,
@@ -416,11 +368,12 @@ class Contents:
         with self.lock:
             self.backend.capabilities.report_state(thing_id, endpoint_id, capability_id, properties)
 
-    def add_schema_version(  # noqa: PLR0917  # a schema version has these
+    def add_schema_version(
         self,
         schema_id: str,
         version: str,
         schema: Params,
+        *,
         schema_type: Literal["capability", "definition"] = "capability",
         visibility: Literal["PUBLIC", "PRIVATE"] = "PUBLIC",
         schema_format: str = DEFAULT_FORMAT,

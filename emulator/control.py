@@ -38,6 +38,7 @@ COMMANDS = frozenset(
         "drop",
         "expire_authorization",
         "expire_sessions",
+        "finish_discovery",
         "garble",
         "lag_lists",
         "offline",
@@ -55,6 +56,7 @@ COMMANDS = frozenset(
         "set_capabilities",
         "set_clock_offset",
         "set_connectivity",
+        "set_lateness",
         "set_latency",
         "set_quota",
         "set_switches",
@@ -84,13 +86,14 @@ def _find(worlds: Mapping[str, World], account_id: str | None) -> World:
     return worlds[account_id]
 
 
-def control(
-    worlds: Mapping[str, World], method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
-) -> dict[str, Any]:
+def control(worlds: Mapping[str, World], method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
     """Do one command; ``account_id`` may be left out where there is one world only.
 
-    Raises LookupError, TypeError or ValueError for a command, account or argument that doesn't exist.
+    Raises LookupError, TypeError, ValueError or ManagedIntegrationsError for a command, account, argument or resource
+    that doesn't exist.
     """
+    if not isinstance(body, Mapping):
+        raise TypeError("The body must be a JSON object")
     command = path.removeprefix(CONTROL_PREFIX)
     match method, command:
         case "GET", "worlds":

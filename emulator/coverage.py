@@ -28,7 +28,7 @@ def _row(name: str) -> str:
 def table() -> str:
     """Return the table in Markdown: one row per operation of the service."""
     names = sorted(MODEL.operation_names)
-    summary = f"{len(IMPLEMENTED)} of {len(names)} operations are implemented.\n\n"
+    summary = f"{len(IMPLEMENTED)} of {len(names)} operations are implemented, all but {', '.join(REASONS)}.\n\n"
     return f"{summary}| operation | |\n| --- | --- |\n{''.join(map(_row, names))}"
 
 

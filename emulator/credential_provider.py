@@ -19,8 +19,9 @@ from urllib.parse import unquote
 
 from . import pki, sts
 from .exceptions import ManagedIntegrationsError
+from .replies import Reply, answer_with_faults, refused
 from .serialize import error_shape
-from .service import Reply, Service, answer_with_faults, refused
+from .service import Service
 from .service_model import MODEL
 from .timeline import wall_clock
 from .world import RecordedRequest, World

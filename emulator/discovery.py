@@ -170,26 +170,17 @@ class DeviceDiscoveries:
                 continue
             if (thing.id, job.account_association_id) not in self.backend.registrations:
                 continue
-            self.backend.register_found(thing, job.account_association_id, job.id)
+            self.backend.registrar.register_found(thing, job.account_association_id, job.id)
 
     # What was found
 
     def thing_of(self, job: DeviceDiscovery, row: DiscoveredDevice) -> ManagedThing | None:
         """Return the thing that exists for a discovered device."""
-        things = self.backend.things.values()
         if isinstance(row.device, HubDevice):
-            return next((thing for thing in things if thing.material == row.material), None)
+            return self.backend.thing_of_material(row.material)
         association = self.backend.associations.get(job.account_association_id or "")
         destination = association.connector_destination_id if association else None
-        device_id = row.device.connector_device_id
-        return next(
-            (
-                thing
-                for thing in things
-                if thing.connector_device_id == device_id and thing.connector_destination_id == destination
-            ),
-            None,
-        )
+        return self.backend.cloud_thing(row.device.connector_device_id, destination)
 
     # What a connector says
 

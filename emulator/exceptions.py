@@ -2,6 +2,8 @@
 
 from moto.core.exceptions import ServiceException
 
+from .switches import RefusalKind
+
 COMMON_STATUS = {
     "AccessDenied": 403,
     "ExpiredToken": 403,
@@ -100,3 +102,14 @@ class ValidationException(ManagedIntegrationsError):  # noqa: N818  # AWS's name
     def __init__(self, message: str) -> None:
         """Say which rule."""
         super().__init__("ValidationException", message)
+
+
+def refusal(kind: RefusalKind, problem: str, resource_type: str, resource_id: str) -> ManagedIntegrationsError:
+    """Return the error that a switch chose for a problem with a resource."""
+    match kind:
+        case "validation":
+            return ValidationException(problem)
+        case "conflict":
+            return ConflictException(problem)
+        case "not_found":
+            return ResourceNotFoundException(resource_type, resource_id)

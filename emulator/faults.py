@@ -27,6 +27,7 @@ class Faults:
     """What is to go wrong. Keys are operation names, or :data:`ANY`."""
 
     latency: dict[str, float] = field(default_factory=dict)
+    lateness: dict[str, float] = field(default_factory=dict)
     refusals: dict[str, deque[Refusal]] = field(default_factory=lambda: defaultdict(deque))
     drops: dict[tuple[str, DropTime], int] = field(default_factory=lambda: defaultdict(int))
     garblings: dict[str, deque[Garbling]] = field(default_factory=lambda: defaultdict(deque))
@@ -39,6 +40,10 @@ class Faults:
     def delay(self, operation: str) -> float:
         """Return how long to wait before the work, in seconds."""
         return self.latency.get(operation, self.latency.get(ANY, 0.0))
+
+    def delay_of_answer(self, operation: str) -> float:
+        """Return how long to wait between the work and its answer, in seconds."""
+        return self.lateness.get(operation, self.lateness.get(ANY, 0.0))
 
     def take_refusal(self, operation: str) -> Refusal | None:
         """Return the error that this call gets, if any is left."""

@@ -54,6 +54,7 @@ class AccountLinking:
     def create(self, params: Params) -> AccountAssociation:
         """CreateAccountAssociation."""
         destination = self.backend.connector_destinations.get(params["ConnectorDestinationId"])
+        self.backend.refuse_second_name(params.get("Name"), (row.name for row in self.backend.associations.values()))
         material = _material(destination, params.get("GeneralAuthorization"))
         association = self.backend.add_association(
             name=params.get("Name"),

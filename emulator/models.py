@@ -4,9 +4,8 @@ What the developer guide documents is done as documented; every point that it le
 :class:`.switches.Switches`.
 """
 
-from collections.abc import Callable
-import copy
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -23,32 +22,17 @@ from .configurations import (
     ProvisioningProfiles,
 )
 from .connectors import CloudConnectors, ConnectorDestinations
+from .creation import create_managed_thing, described, settable
 from .discovery import DeviceDiscoveries
-from .exceptions import ConflictException, ManagedIntegrationsError, ResourceNotFoundException, ValidationException
-from .linking import SUCCEEDED, AccountLinking
+from .exceptions import ConflictException, ResourceNotFoundException, ValidationException, refusal
+from .linking import AccountLinking
 from .records import Record, Records
-from .resources import AccountAssociation, CloudDevice, DeviceDiscovery, HubDevice, ManagedThing, Registration
+from .registrar import Registrar
+from .resources import AccountAssociation, DeviceDiscovery, ManagedThing, Registration
 from .service_model import Params
 from .settings import AccountSettings
-from .switches import Refusal, Switches
+from .switches import Switches
 from .timeline import Timeline
-
-SETTABLE = (
-    "Brand",
-    "Classification",
-    "CredentialLockerId",
-    "HubNetworkMode",
-    "MetaData",
-    "Model",
-    "Name",
-    "Owner",
-    "SerialNumber",
-    "Tags",
-    "WiFiSimpleSetupConfiguration",
-)
-"""Members of CreateManagedThing and UpdateManagedThing that GetManagedThing gives back."""
-DESCRIBING = ("Capabilities", "CapabilityReport", "CapabilitySchemas")
-"""Members of the same two that it doesn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +58,7 @@ class ManagedIntegrationsBackend(BaseBackend):
         self.registrations: dict[tuple[str, str], Registration] = {}
         self.discoveries = DeviceDiscoveries(self)
         self.linking = AccountLinking(self)
+        self.registrar = Registrar(self)
         self.capabilities = Capabilities(self)
         self.settings = AccountSettings(self)
         self.cloud_connectors = CloudConnectors(self)
@@ -121,6 +106,15 @@ class ManagedIntegrationsBackend(BaseBackend):
             raise ResourceNotFoundException("managed-thing", identifier)
         return thing
 
+    def cloud_thing(self, connector_device_id: str, connector_destination_id: str | None) -> ManagedThing | None:
+        """Return the thing that exists for a device in the cloud of a destination's vendor."""
+        same = (thing for thing in self.things.values() if thing.connector_device_id == connector_device_id)
+        return next((thing for thing in same if thing.connector_destination_id == connector_destination_id), None)
+
+    def thing_of_material(self, material: str | None) -> ManagedThing | None:
+        """Return the thing that was made of an authentication material."""
+        return next((thing for thing in self.things.values() if thing.material == material), None)
+
     def add_thing(
         self,
         *,
@@ -165,115 +159,13 @@ class ManagedIntegrationsBackend(BaseBackend):
 
     def create_managed_thing(self, params: Params) -> ManagedThing:
         """CreateManagedThing; the same ClientToken answers with the thing that it created."""
-        return self.once("CreateManagedThing", params, lambda: self._create_managed_thing(params))
-
-    def _create_managed_thing(self, params: Params) -> ManagedThing:
-        material: str = params["AuthenticationMaterial"]
-        members = self._settable(params)
-        match params["AuthenticationMaterialType"]:
-            case "DISCOVERED_DEVICE" if material.startswith("CLOUD:"):
-                thing = self._create_cloud_thing(params["Role"], material, members)
-            case "DISCOVERED_DEVICE":
-                thing = self._create_hub_thing(params["Role"], material, members)
-            case "PRE_ONBOARDED_CLOUD":
-                thing = self._create_pre_onboarded_thing(params["Role"], material, members)
-            case _:
-                thing = self._create_thing_of_bar_code(params["Role"], material, members)
-        thing.described = {name: params[name] for name in DESCRIBING if name in params}
-        return thing
-
-    def _settable(self, params: Params) -> dict[str, Any]:
-        if (locker := params.get("CredentialLockerId")) is not None:
-            self.credential_lockers.get(locker)
-        return {name: params[name] for name in SETTABLE if name in params}
-
-    def _create_cloud_thing(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
-        try:
-            _, discovery_id, connector_device_id = material.split(":", 2)
-        except ValueError:
-            raise ValidationException("The authentication material is not valid.") from None
-        discovery = self.discovery(discovery_id)
-        found = discovery.found_cloud_device(connector_device_id)
-        if found is None:
-            raise ValidationException("The device was not found by the device discovery.")
-        association = self.associations.get(discovery.account_association_id or "")
-        destination = association.connector_destination_id if association else None
-        self._refuse_second_thing(
-            lambda thing: (
-                thing.connector_device_id == connector_device_id and thing.connector_destination_id == destination
-            )
-        )
-        return self.add_thing(
-            role=role,
-            provisioning_status="UNASSOCIATED",
-            members=_reported(found) | members,
-            connector_device_id=connector_device_id,
-            connector_destination_id=destination,
-            material=material,
-        )
-
-    def _create_hub_thing(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
-        jobs = [job for job in self.discoveries.jobs.values() if any(row.material == material for row in job.found)]
-        if not jobs:
-            raise ValidationException("The authentication material is not valid.")
-        self._refuse_second_thing(lambda thing: thing.material == material)
-        device = next(row.device for row in jobs[-1].found if row.material == material)
-        thing = self.add_thing(
-            role=role,
-            provisioning_status="DISCOVERED",
-            members=_reported(device) | members,
-            parent_controller_id=jobs[-1].controller_id,
-            material=material,
-        )
-        self.timeline.after(
-            self.switches.hub_activation_delay, partial(self.set_provisioning_status, thing, "ACTIVATED")
-        )
-        return thing
-
-    def _create_pre_onboarded_thing(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
-        prefix, _, rest = material.partition(":")
-        connector_device_id, *association_ids = rest.split(":")
-        if prefix != "CLOUD" or not connector_device_id or not association_ids:
-            raise ValidationException("The authentication material is not valid.")
-        associations = [self.association(association_id) for association_id in association_ids]
-        destination = associations[0].connector_destination_id
-        self._refuse_second_thing(
-            lambda thing: (
-                thing.connector_device_id == connector_device_id and thing.connector_destination_id == destination
-            )
-        )
-        thing = self.add_thing(
-            role=role,
-            provisioning_status="PRE_ASSOCIATED",
-            members=members,
-            connector_device_id=connector_device_id,
-            connector_destination_id=destination,
-            material=material,
-        )
-        for association in associations:
-            self.add_registration(thing.id, association.id, "PRE_ASSOCIATED")
-        return thing
-
-    def _create_thing_of_bar_code(self, role: str, material: str, members: dict[str, Any]) -> ManagedThing:
-        self._refuse_second_thing(lambda thing: thing.material == material)
-        code = dict(part.split(":", 1) for part in material.split(";") if ":" in part)
-        printed = {"SerialNumber": code.get("SN"), "UniversalProductCode": code.get("UPC")}
-        return self.add_thing(
-            role=role,
-            provisioning_status="PRE_ASSOCIATED",
-            members={name: value.strip() for name, value in printed.items() if value} | members,
-            material=material,
-        )
-
-    def _refuse_second_thing(self, is_same: Callable[[ManagedThing], bool]) -> None:
-        if self.switches.recreate_thing == "conflict" and any(map(is_same, self.things.values())):
-            raise ConflictException("A managed thing already exists for this device.")
+        return self.once("CreateManagedThing", params, lambda: create_managed_thing(self, params))
 
     def update_managed_thing(self, params: Params) -> None:
         """UpdateManagedThing."""
         thing = self.thing(params["Identifier"])
-        thing.members |= self._settable(params)
-        thing.described |= {name: params[name] for name in DESCRIBING if name in params}
+        thing.members |= settable(self, params)
+        thing.described |= described(params)
         thing.updated_at = self.timeline.now
 
     def delete_managed_thing(self, identifier: str, *, force: bool) -> None:
@@ -313,7 +205,12 @@ class ManagedIntegrationsBackend(BaseBackend):
         thing.connectivity_changed_at = self.timeline.now
         thing.disconnect_reason = "NONE" if connected else reason
 
-    # Account associations and registrations
+    def refuse_second_name(self, name: str | None, taken: Iterable[str | None]) -> None:
+        """Refuse a name that is taken, if there may be only one of each."""
+        if self.switches.duplicate_name == "conflict" and name is not None and name in taken:
+            raise ConflictException("A resource of this name already exists.")
+
+    # Account associations
 
     def association(self, identifier: str) -> AccountAssociation:
         """Return an association, or raise ResourceNotFoundException."""
@@ -358,99 +255,17 @@ class ManagedIntegrationsBackend(BaseBackend):
         registered = [key for key in self.registrations if key[1] == identifier]
         if registered and self.switches.delete_with_registrations != "ok":
             problem = "The account association still has managed things: deregister them first."
-            raise _refusal(self.switches.delete_with_registrations, problem, "account-association", identifier)
+            raise refusal(self.switches.delete_with_registrations, problem, "account-association", identifier)
         for key in registered:
-            self._deregister(key)
+            self.registrar.remove(key)
         self.linking.start_deleting(association)
         self.timeline.after(self.switches.association_deletion_delay, partial(self.remove_association, identifier))
-
-    def add_registration(
-        self, managed_thing_id: str, account_association_id: str, status: str, discovery_id: str | None = None
-    ) -> Registration:
-        """Put a row into the account, or change the one that is there."""
-        key = (managed_thing_id, account_association_id)
-        if (row := self.registrations.get(key)) is None:
-            row = Registration(
-                sequence=self.next_sequence(),
-                managed_thing_id=managed_thing_id,
-                account_association_id=account_association_id,
-                status=status,
-            )
-            self.registrations[key] = row
-        row.status = status
-        row.device_discovery_id = discovery_id or row.device_discovery_id
-        return row
-
-    def register_account_association(self, params: Params) -> None:
-        """RegisterAccountAssociation."""
-        thing = self.thing(params["ManagedThingId"])
-        association = self.association(params["AccountAssociationId"])
-        discovery = self.discovery(params["DeviceDiscoveryId"])
-        row = self.registrations.get((thing.id, association.id))
-        if row is not None and row.status == "ASSOCIATED":
-            if self.switches.reregister == "conflict":
-                raise ConflictException("The managed thing is already registered with the account association.")
-            row.device_discovery_id = discovery.id
-            return
-        if not thing.is_cloud and not self.switches.hub_devices_accept_registration:
-            raise ValidationException("The managed thing is not a cloud-to-cloud device.")
-        if self.switches.register_needs_authorization and association.state != SUCCEEDED:
-            raise ConflictException(f"The account association is in state {association.state}.")
-        self._check_discovery_proves(discovery, thing, association)
-        self.add_registration(thing.id, association.id, "PRE_ASSOCIATED", discovery.id)
-        self.timeline.after(self.switches.registration_delay, partial(self._complete, thing.id, association.id))
-
-    def _check_discovery_proves(
-        self, discovery: DeviceDiscovery, thing: ManagedThing, association: AccountAssociation
-    ) -> None:
-        if self.switches.mismatched_discovery == "accept":
-            return
-        if discovery.account_association_id != association.id:
-            problem = "The device discovery was for another account association."
-        elif discovery.status != "SUCCEEDED":
-            problem = f"The device discovery is in status {discovery.status}."
-        elif not discovery.found_cloud_device(thing.connector_device_id):
-            problem = "The device was not found by the device discovery."
-        else:
-            return
-        raise _refusal(self.switches.mismatched_discovery, problem, "device-discovery", discovery.id)
-
-    def _complete(self, managed_thing_id: str, account_association_id: str) -> None:
-        row = self.registrations.get((managed_thing_id, account_association_id))
-        thing = self.things.get(managed_thing_id)
-        if row is not None and thing is not None:
-            row.status = "ASSOCIATED"
-            self.set_provisioning_status(thing, "ACTIVATED")
-
-    def register_found(self, thing: ManagedThing, account_association_id: str, discovery_id: str) -> None:
-        """Go on with a pre-onboarded thing that a job found."""
-        if self.switches.automatic_registration:
-            self.add_registration(thing.id, account_association_id, "PRE_ASSOCIATED", discovery_id)
-            self._complete(thing.id, account_association_id)
-        else:
-            self.set_provisioning_status(thing, "DISCOVERED")
-
-    def deregister_account_association(self, params: Params) -> None:
-        """DeregisterAccountAssociation."""
-        thing = self.thing(params["ManagedThingId"])
-        association = self.association(params["AccountAssociationId"])
-        if (thing.id, association.id) not in self.registrations:
-            if self.switches.deregister_missing == "ok":
-                return
-            problem = "The managed thing is not registered with the account association."
-            raise _refusal(self.switches.deregister_missing, problem, "account-association", association.id)
-        self._deregister((thing.id, association.id))
-
-    def _deregister(self, key: tuple[str, str]) -> None:
-        del self.registrations[key]
-        if not any(row.managed_thing_id == key[0] for row in self.registrations.values()):
-            self.set_provisioning_status(self.things[key[0]], self.switches.last_deregistration)
 
     def snapshot(self) -> Snapshot:
         """Keep the things and registrations as they are now."""
         return Snapshot(
-            tuple(copy.copy(thing) for thing in self.things.values()),
-            tuple(copy.copy(row) for row in self.registrations.values()),
+            tuple(replace(thing, members=dict(thing.members)) for thing in self.things.values()),
+            tuple(replace(row) for row in self.registrations.values()),
         )
 
     def discovery(self, identifier: str) -> DeviceDiscovery:
@@ -472,18 +287,3 @@ class ManagedIntegrationsBackend(BaseBackend):
         result = create()
         self._answers[operation, token] = (asked, result)
         return result
-
-
-def _reported(device: CloudDevice | HubDevice) -> dict[str, Any]:
-    told = {"Name": device.name, "Brand": device.brand, "Model": device.model}
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _refusal(how: Refusal, problem: str, resource_type: str, resource_id: str) -> ManagedIntegrationsError:
-    match how:
-        case "validation":
-            return ValidationException(problem)
-        case "conflict":
-            return ConflictException(problem)
-        case "not_found":
-            return ResourceNotFoundException(resource_type, resource_id)

@@ -77,12 +77,10 @@ class Records[R: Record = Record]:
 
     def _create(self, operation: str, params: Params) -> Wire:
         members = {name: value for name, value in params.items() if name != "ClientToken"}
-        taken = members.get(self.kind.key) in self.rows
-        if self.backend.switches.duplicate_name == "conflict":
-            names = {record.members["Name"] for record in self.rows.values() if "Name" in record.members}
-            taken = taken or members.get("Name") in names
-        if taken:
+        if members.get(self.kind.key) in self.rows:
             raise ConflictException("A resource of this name already exists.")
+        names = (record.members.get("Name") for record in self.rows.values())
+        self.backend.refuse_second_name(members.get("Name"), names)
         self.check(members)
         record = self.add(members | self.defaults(members))
         return answer(operation, record.members)

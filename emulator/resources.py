@@ -1,5 +1,6 @@
 """The resources that the service keeps, and how each looks on the wire."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,7 +66,7 @@ class CloudDevice:
     name: str | None = None
     brand: str | None = None
     model: str | None = None
-    device_types: tuple[str, ...] = ()
+    device_types: Sequence[str] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class HubDevice:
     name: str | None = None
     brand: str | None = None
     model: str | None = None
-    device_types: tuple[str, ...] = ()
+    device_types: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,9 +166,10 @@ class ManagedIntegrationsResponse:
         return {"OAuthAuthorizationUrl": self._authorization_url(association)}
 
     def list_managed_thing_account_associations(self) -> dict[str, Any]:
-        """ListManagedThingAccountAssociations; an id that doesn't exist has no rows."""
+        """ListManagedThingAccountAssociations."""
         thing_id = self.params.get("ManagedThingId")
         association_id = self.params.get("AccountAssociationId")
+        self.backend.registrar.check_filter(thing_id, association_id)
         registrations = self.lagging.registrations if self.lagging else self.backend.registrations.values()
         rows = (
             row
@@ -179,12 +180,12 @@ class ManagedIntegrationsResponse:
 
     def register_account_association(self) -> dict[str, Any]:
         """RegisterAccountAssociation."""
-        self.backend.register_account_association(self.params)
+        self.backend.registrar.register(self.params)
         return {name: self.params[name] for name in ("AccountAssociationId", "DeviceDiscoveryId", "ManagedThingId")}
 
     def deregister_account_association(self) -> dict[str, Any]:
         """DeregisterAccountAssociation."""
-        self.backend.deregister_account_association(self.params)
+        self.backend.registrar.deregister(self.params)
         return {}
 
     def start_device_discovery(self) -> dict[str, Any]:

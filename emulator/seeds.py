@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
+from .contents import Described
 from .world import World
 
 _DAY = 86_400.0
@@ -74,7 +75,7 @@ def home(world: World) -> None:
     _vendor(world, acme, "Acme", _ACME_LIGHTS)
     _vendor(world, northwind, "Northwind", _NORTHWIND_DEVICES)
     for device_id, name, model, device_type in _NEW_ACME_LIGHTS:
-        world.add_cloud_device(acme, device_id, name, "Acme", model, [device_type])
+        world.add_cloud_device(acme, device_id, name, brand="Acme", model=model, device_types=[device_type])
     world.advance(29 * _DAY)
     lights = tuple(light[:4] for light in _ACME_LIGHTS) + _NEW_ACME_LIGHTS
     _destination(world, "Acme Lighting", "Acme", lights)
@@ -93,12 +94,14 @@ def _destination(
 ) -> None:
     destination = world.add_connector_destination(name, auth)
     for device_id, device_name, model, device_type in devices:
-        world.add_vendor_device(destination, device_id, device_name, brand, model, [device_type])
+        world.add_vendor_device(
+            destination, device_id, device_name, brand=brand, model=model, device_types=[device_type]
+        )
 
 
 def _vendor(world: World, association: str, brand: str, devices: tuple[tuple[str, str, str, str, bool], ...]) -> None:
     for device_id, name, model, device_type, _ in devices:
-        world.add_cloud_device(association, device_id, name, brand, model, [device_type])
+        world.add_cloud_device(association, device_id, name, brand=brand, model=model, device_types=[device_type])
     discovery = world.add_discovery(association_id=association)
     for device_id, name, model, _, registered in devices:
         serial = device_id.upper()
@@ -133,8 +136,9 @@ def fleet(world: World, size: int) -> None:
     device_count = size - hub_count
     on_cloud = [number for number in range(device_count) if number // 4 % 4 != 3]
     for number in on_cloud:
-        brand = vendors[number % 4]
-        world.add_cloud_device(associations[number % 4], f"dev-{number}", f"Device {number}", brand, "M1", ["Light"])
+        vendor = number % 4
+        described: Described = {"brand": vendors[vendor], "model": "M1", "device_types": ["Light"]}
+        world.add_cloud_device(associations[vendor], f"dev-{number}", f"Device {number}", **described)
     discoveries = [world.add_discovery(association_id=association) for association in associations]
     for number in range(device_count):
         members: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """The HTTP server: one thread with its own event loop, on loopback only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from datetime import datetime
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -21,9 +21,11 @@ from . import sts
 from .consent import HEADERS, consent
 from .control import CONTROL_PREFIX, control
 from .credential_provider import OPERATION, CredentialProvider, server_context
+from .exceptions import ManagedIntegrationsError
 from .linking import CONSENT_PATH
+from .replies import Reply
 from .seeds import seed
-from .service import Reply, Service
+from .service import Service
 from .sigv4 import SignedRequest
 from .switches import Switches
 from .timeline import wall_clock
@@ -31,7 +33,6 @@ from .world import RecordedRequest, World
 
 FIRST_ACCOUNT_ID = 123456789012
 """The account of the first world, and of the only one that ``python -m emulator`` has."""
-MAX_BODY = 10 * 1024 * 1024
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -214,6 +215,8 @@ class Emulator:
         if call.world is not None and (delay := call.world.faults.delay(call.name)):
             await asyncio.sleep(delay)
         reply = self.service.answer(call)
+        if call.world is not None and (delay := call.world.faults.delay_of_answer(call.name)):
+            await asyncio.sleep(delay)
         return _response(request, reply)
 
     async def _handle_credentials(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -235,9 +238,8 @@ class Emulator:
 
     def _control(self, method: str, url: URL, body: bytes) -> web.Response:
         try:
-            content: Mapping[str, Any] = json.loads(body or b"{}")
-            answer = control(self.service.worlds, method, url.path, dict(url.query), content)
-        except (LookupError, TypeError, ValueError) as error:
+            answer = control(self.service.worlds, method, url.path, dict(url.query), json.loads(body or b"{}"))
+        except (LookupError, TypeError, ValueError, ManagedIntegrationsError) as error:
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
         return web.json_response(answer)
 

@@ -1,77 +1,38 @@
 """What happens to a request between the socket and the backend, in the order in which AWS does it."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
 from hashlib import sha256
 from itertools import count
 import json
-import traceback
-from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 from moto.core.model import OperationModel
-from moto.core.parse import PROTOCOL_PARSERS
-from moto.core.request import Request
-from moto.core.routing import get_service_router
 from moto.core.serialize import DefaultAttributePicker, SerializationContext
 from moto.core.utils import get_service_model
-from werkzeug.exceptions import NotFound
 
 from . import sigv4, sts
+from .calls import Call, read
 from .exceptions import (
     AccessDeniedException,
     InvalidRequestException,
     ManagedIntegrationsError,
-    SerializationException,
     ThrottlingException,
     ValidationException,
 )
-from .faults import Refusal, garble
+from .replies import Reply, answer_with_faults, refused
 from .responses import IMPLEMENTED, ManagedIntegrationsResponse
 from .serialize import JsonSerializer, XmlSerializer
 from .service_model import SERVICE, SIGNING_NAME
 from .sigv4 import Credential, SignedRequest
 from .timeline import wall_clock
 from .unknown_values import modernise
-from .validation import check_request, check_types, response_violations
+from .validation import check_request, response_violations
 from .world import LOG_LENGTH, RecordedRequest, World
-
-UNKNOWN = "-"
-"""Stands in the log for an operation that nobody knows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What goes back; ``None`` as status drops the connection instead."""
-
-    status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """A request that has been read: which service, operation and world it is for, where these exist."""
-
-    request: SignedRequest
-    parsed: Request
-    service: Literal["iotmanagedintegrations", "sts"]
-    operation: OperationModel | None
-    uri_params: dict[str, Any]
-    world: World | None
-    request_id: str
-    params: dict[str, Any] = field(default_factory=dict)
-    unreadable: ManagedIntegrationsError | None = None
-    """Why ``params`` are empty although the request has some."""
-
-    @property
-    def name(self) -> str:
-        """AWS's name of the operation."""
-        return self.operation.name if self.operation else UNKNOWN
 
 
 class Service:
@@ -95,34 +56,7 @@ class Service:
 
     def read(self, request: SignedRequest) -> Call:
         """Find out what a request is for."""
-        parts = urlsplit(request.url)
-        parsed = Request.from_primitives(request.method, request.url, dict(request.headers), request.body)
-        # The labels of a path are matched before they are decoded.
-        parsed.environ["RAW_URI"] = parts.path
-        service = _service_of(request)
-        operation, uri_params = _route(service, request, parsed)
-        world = None
-        try:
-            scope = sigv4.parse_authorization(request.headers, service=service)
-        except ManagedIntegrationsError:
-            pass  # answered with that error when the signature's turn comes
-        else:
-            world = self.world_of_key(scope.access_key_id)
-        call = Call(
-            request=request,
-            parsed=parsed,
-            service=service,
-            operation=operation,
-            uri_params=uri_params,
-            world=world,
-            request_id=self.new_request_id(),
-        )
-        if operation is not None:
-            try:
-                call.params = _parse(call, operation)
-            except ManagedIntegrationsError as error:
-                call.unreadable = error
-        return call
+        return read(request, world_of_key=self.world_of_key, request_id=self.new_request_id())
 
     def answer(self, call: Call) -> Reply:
         """Do the work and log it."""
@@ -134,7 +68,7 @@ class Service:
         with world.lock:
             work, refuse = partial(self._work, world, call), partial(self._refusal, call)
             reply, code = answer_with_faults(world, call.name, work, refuse)
-            world.remember_state()
+            world.lists.remember()
             self._record(call, reply, code)
         return reply
 
@@ -181,7 +115,7 @@ class Service:
             message = f"{call.name} is in the service model, but the emulator doesn't implement it."
             raise ManagedIntegrationsError("UnknownOperationException", message)
         response = ManagedIntegrationsResponse(
-            world.backend, call.params, lagging=world.lagging_state(call.name), endpoint=_endpoint(call.request)
+            world.backend, call.params, lagging=world.lists.state_for(call.name), endpoint=_endpoint(call.request)
         )
         result = response.call(call.name)
         strict = _with_https(result) if world.switches.http_authorization_page else result
@@ -259,38 +193,6 @@ class Service:
         return _reply(call, serializer.serialize(error), now)
 
 
-def answer_with_faults(
-    world: World,
-    operation: str,
-    work: Callable[[datetime], Reply],
-    refuse: Callable[[ManagedIntegrationsError, datetime], Reply],
-) -> tuple[Reply, str | None]:
-    """Let ``work`` answer at AWS's time of day, with what is to go wrong; returns the reply and its error code.
-
-    ``refuse`` turns the error into the service's form of it.
-    """
-    if world.faults.offline or world.faults.take_drop(operation, "before"):
-        return Reply(status=None), None
-    world.timeline.settle()
-    now = wall_clock() + timedelta(seconds=world.faults.clock_offset)
-    code: str | None = None
-    try:
-        reply = work(now)
-    except ManagedIntegrationsError as error:
-        reply, code = refuse(error, now), error.code
-    except Exception as bug:  # noqa: BLE001  # a bug here must fail the test that met it, not kill the server
-        world.problems.append(f"{operation}: {''.join(traceback.format_exception(bug))}")
-        failure = ManagedIntegrationsError("InternalServerException", f"The emulator has a bug: {bug!r}")
-        reply, code = refuse(failure, now), failure.code
-    if world.faults.take_drop(operation, "after"):
-        return Reply(status=None), code
-    if (how := world.faults.take_garbling(operation)) is not None:
-        body, content_type = garble(reply.body, how)
-        headers = {**reply.headers} | ({"Content-Type": content_type} if content_type else {})
-        reply = Reply(status=reply.status, headers=headers, body=body)
-    return reply, code
-
-
 def _check(operation: OperationModel, params: Mapping[str, Any]) -> None:
     try:
         check_request(operation.input_shape, params)
@@ -309,62 +211,6 @@ def _endpoint(request: SignedRequest) -> str:
 def _with_https(result: dict[str, Any]) -> dict[str, Any]:
     url = result.get("OAuthAuthorizationUrl", "")
     return result | {"OAuthAuthorizationUrl": f"https{url.removeprefix('http')}"} if url.startswith("http:") else result
-
-
-def _service_of(request: SignedRequest) -> Literal["iotmanagedintegrations", "sts"]:
-    try:
-        scope = sigv4.parse_authorization(request.headers, service=SIGNING_NAME)
-    except ManagedIntegrationsError:
-        form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        return "sts" if form else "iotmanagedintegrations"
-    return "sts" if scope.service == "sts" else "iotmanagedintegrations"
-
-
-def _route(service: str, request: SignedRequest, parsed: Request) -> tuple[OperationModel | None, dict[str, Any]]:
-    if service == "sts":
-        action = parse_qs(request.body.decode(errors="replace")).get("Action", [""])[0]
-        return sts.operation_named(action), {}
-    try:
-        return get_service_router(SERVICE).match(parsed)
-    except NotFound, NotImplementedError:
-        return None, {}
-
-
-def _parse(call: Call, operation: OperationModel) -> dict[str, Any]:
-    if call.service == "sts":
-        return sts.parse(operation, call.parsed)
-    body = call.request.body
-    if body and operation.input_shape is not None:
-        try:
-            content = json.loads(body)
-        except ValueError:
-            raise SerializationException("Unexpected character in the body: it is not JSON.") from None
-        check_types(operation.input_shape, content)
-    try:
-        parsed: dict[str, Any] = PROTOCOL_PARSERS["rest-json"](operation).parse(
-            {
-                "method": call.request.method,
-                "values": call.parsed.args,
-                "headers": call.parsed.headers,
-                "body": body,
-                "url_path": call.parsed.path,
-                "url_params": call.uri_params,
-            }
-        )
-    except ValueError:
-        raise SerializationException("STRING_VALUE can not be converted to a Number") from None
-    return parsed
-
-
-def refused(refusal: Refusal, world: World) -> ManagedIntegrationsError:
-    """Return the error that a test asked for."""
-    status = refusal.status
-    if status is None and refusal.code == "ThrottlingException":
-        status = world.switches.throttling_status
-    error = ManagedIntegrationsError(refusal.code, refusal.message, status=status)
-    if refusal.retry_after is not None:
-        error.headers["Retry-After"] = f"{refusal.retry_after:g}"
-    return error
 
 
 def _resource(world: World, call: Call) -> str:

@@ -91,7 +91,8 @@ def call(
     except ValidationException as error:
         raise ManagedIntegrationsError("ValidationError", error.message) from None
     if operation.name == "AssumeRole":
-        params = params | {"DurationSeconds": _duration(params, caller, role)}
+        trusted = _trusted(params, caller, role)
+        params = params | {"DurationSeconds": _duration(params, trusted)}
     response = TokenResponse()
     response.setup_class(request)
     response.params = params
@@ -131,7 +132,8 @@ def accept(session: AssumedRole, home: World) -> None:
     )
 
 
-def _duration(params: dict[str, Any], caller: Caller, role: Role | None) -> int:
+def _trusted(params: dict[str, Any], caller: Caller, role: Role | None) -> Role:
+    """Return the role, if its trust policy lets the caller assume it."""
     if role is None or (role.external_id is not None and role.external_id != params.get("ExternalId")):
         # The same for a role that doesn't exist: IAM doesn't tell strangers which roles there are.
         raise ManagedIntegrationsError(
@@ -139,6 +141,10 @@ def _duration(params: dict[str, Any], caller: Caller, role: Role | None) -> int:
             f"User: {caller.credential.principal} is not authorized to perform: sts:AssumeRole "
             f"on resource: {params['RoleArn']}",
         )
+    return role
+
+
+def _duration(params: dict[str, Any], role: Role) -> int:
     asked: int | None = params.get("DurationSeconds")
     if asked is not None and asked > role.max_seconds:
         raise ManagedIntegrationsError(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-type Refusal = Literal["validation", "conflict", "not_found"]
+type RefusalKind = Literal["validation", "conflict", "not_found"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,7 @@ class Switches:
 
     reregister: Literal["ok", "conflict"] = "ok"
     """RegisterAccountAssociation of a pair that is registered. "ok": the call is a PUT and marked idempotent."""
-    mismatched_discovery: Refusal | Literal["accept"] = "validation"
+    mismatched_discovery: RefusalKind | Literal["accept"] = "validation"
     """Register with a job of another association, unfinished, or without the device. "validation": the input is wrong,
     and all three resources exist."""
     registration_delay: float = 0.0
@@ -22,8 +22,13 @@ class Switches:
     """Whether Register is a conflict while the association isn't ASSOCIATION_SUCCEEDED. True: there is no access."""
     hub_devices_accept_registration: bool = False
     """Whether Register accepts a thing that isn't a cloud device. False: the guide has no such step for them."""
-    deregister_missing: Refusal | Literal["ok"] = "not_found"
+    deregister_missing: RefusalKind | Literal["ok"] = "not_found"
     """Deregister of a pair that isn't registered. "not_found": the operation lists ResourceNotFoundException."""
+    unfiltered_registrations: Literal["all", "validation"] = "all"
+    """ListManagedThingAccountAssociations without a filter. "all": both filters are optional."""
+    registrations_of_unknown: Literal["empty", "not_found"] = "empty"
+    """ListManagedThingAccountAssociations of an id that doesn't exist. "empty": the operation doesn't list
+    ResourceNotFoundException."""
     last_deregistration: Literal["ISOLATED", "UNASSOCIATED", "ACTIVATED"] = "ISOLATED"
     """A thing's ProvisioningStatus after its last association is gone. ISOLATED: the guide describes it so."""
     discovery_duration: float = 5.0
@@ -66,7 +71,7 @@ class Switches:
     """Whether OAuthAuthorizationUrl leads to the emulator's own consent page over plain http, although the model's
     pattern wants https. True: a browser can open it without trusting a certificate made up by the emulator; the scheme
     of this one member is all that answers are not held to. False: an https link to the vendor, where nobody is."""
-    delete_with_registrations: Refusal | Literal["ok"] = "validation"
+    delete_with_registrations: RefusalKind | Literal["ok"] = "validation"
     """DeleteAccountAssociation while things are registered with it. "validation": the model wants them deregistered
     before, and the operation doesn't list ConflictException. "ok" deregisters them."""
     association_deletion_delay: float = 2.0

@@ -104,7 +104,7 @@ def _violations(shape: Shape, value: Any, path: str, *, echo: bool, strict: bool
         yield f"Value at '{path}' is no {shape.type_name}"
         return
     for constraint in _broken_constraints(shape, value):
-        shown = f"Value '{_shown(value)}' at" if echo else "Value at"
+        shown = f"Value '{value}' at" if echo else "Value at"
         yield f"{shown} '{path}' failed to satisfy constraint: {constraint}"
     prefix = f"{path}." if path else ""
     if isinstance(shape, StructureShape):
@@ -134,7 +134,3 @@ def _broken_constraints(shape: Shape, value: Any) -> Iterator[str]:
 
 def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
-
-
-def _shown(value: Any) -> str:
-    return str(value)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAliasType, get_args
 
 from . import pki
 from .contents import Contents
@@ -15,6 +15,12 @@ from .switches import Switches
 from .timeline import wall_clock
 
 LOG_LENGTH = 20_000
+
+
+def _check_choice(choice: str, choices: TypeAliasType) -> None:
+    # Who calls over HTTP has no type checker.
+    if choice not in (known := get_args(choices.__value__)):
+        raise ValueError(f"{choice!r} is none of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +140,13 @@ class World(Contents):
 
     def drop(self, operation: str | None = None, when: DropTime = "before", times: int = 1) -> None:
         """Drop the connection of the next ``times`` calls, before or after doing the work."""
+        _check_choice(when, DropTime)
         with self.lock:
             self.faults.drops[operation or ANY, when] += times
 
     def garble(self, operation: str | None = None, how: Garbling = "truncated", times: int = 1) -> None:
         """Spoil the answers of the next ``times`` calls."""
+        _check_choice(how, Garbling)
         with self.lock:
             self.faults.garblings[operation or ANY].extend([how] * times)
 
@@ -146,6 +154,11 @@ class World(Contents):
         """Wait so long before doing the work."""
         with self.lock:
             self.faults.latency[operation or ANY] = seconds
+
+    def set_lateness(self, seconds: float, operation: str | None = None) -> None:
+        """Do the work at once, but wait so long before answering."""
+        with self.lock:
+            self.faults.lateness[operation or ANY] = seconds
 
     def set_clock_offset(self, seconds: float) -> None:
         """Let AWS's clock be so far ahead of this machine's: Date header and age of signatures."""
@@ -190,7 +203,7 @@ class World(Contents):
         """Move the service time forward without waiting; sessions of assumed roles age with it."""
         with self.lock:
             self.timeline.advance(seconds)
-            self.remember_state()
+            self.lists.remember()
 
     @property
     def now(self) -> datetime:

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from scripts.house import DASHBOARD_PATH, DOMAIN, ROOT, House, HouseError, complaints, stop_on_signals
+from scripts.errors import HouseError
+from scripts.home_assistant_log import complaints
+from scripts.house import DASHBOARD_PATH, DOMAIN, ROOT, House
+from scripts.interrupts import stop_on_signals
 
 if TYPE_CHECKING:
     from mypy_boto3_iot_managed_integrations import ManagedintegrationsforIoTDeviceManagementClient as Cloud

@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from scripts.house import DASHBOARD_PATH, ROOT, House, HouseError, stop_on_signals
+from scripts.errors import HouseError
+from scripts.house import DASHBOARD_PATH, ROOT, House
+from scripts.interrupts import stop_on_signals
 
 
 def main() -> int:

@@ -35,25 +35,33 @@ from custom_components.mi_registration.entity import MiRegistrationEntityDescrip
 from custom_components.mi_registration.repairs import FLOWS
 from scripts import reliability
 from scripts.house import ROOT
+from scripts.markdown import EMPTY, table
 
 INTEGRATION: Final = ROOT / "custom_components" / DOMAIN
-EMPTY: Final = "–"
 
-ENTITIES: Final[Mapping[DeviceKind, tuple[tuple[str, tuple[MiRegistrationEntityDescription, ...]], ...]]] = {
-    kind: (
-        *((("binary_sensor", (binary_sensor.AUTHORIZATION_PROBLEM,)),) if kind is DeviceKind.ASSOCIATION else ()),
-        *((("binary_sensor", (binary_sensor.CONNECTED,)),) if kind is DeviceKind.HUB else ()),
-        ("sensor", tuple(sensor.SENSORS[kind])),
-        *(
-            (("event", (event.ACTIVITY,)), ("select", (select.REGISTRATION_POLICY,)))
-            if kind is DeviceKind.ASSOCIATION
-            else ()
-        ),
-        ("button", tuple(button.BUTTONS[kind])),
-    )
-    for kind in DeviceKind
+ENTITIES: Final[Mapping[DeviceKind, Mapping[str, Iterable[MiRegistrationEntityDescription]]]] = {
+    DeviceKind.ACCOUNT: {
+        "sensor": sensor.SENSORS[DeviceKind.ACCOUNT],
+        "button": button.BUTTONS[DeviceKind.ACCOUNT],
+    },
+    DeviceKind.ASSOCIATION: {
+        "binary_sensor": (binary_sensor.AUTHORIZATION_PROBLEM,),
+        "sensor": sensor.SENSORS[DeviceKind.ASSOCIATION],
+        "event": (event.ACTIVITY,),
+        "select": (select.REGISTRATION_POLICY,),
+        "button": button.BUTTONS[DeviceKind.ASSOCIATION],
+    },
+    DeviceKind.HUB: {
+        "binary_sensor": (binary_sensor.CONNECTED,),
+        "sensor": sensor.SENSORS[DeviceKind.HUB],
+        "button": button.BUTTONS[DeviceKind.HUB],
+    },
+    DeviceKind.THING: {
+        "sensor": sensor.SENSORS[DeviceKind.THING],
+        "button": button.BUTTONS[DeviceKind.THING],
+    },
 }
-"""Every entity, by the kind of its device."""
+"""Every entity, by the kind of its device and the platform."""
 
 MEANINGS: Final[Mapping[tuple[DeviceKind, str], str]] = {
     (DeviceKind.ACCOUNT, "managed_things"): "How many managed things there are here, hubs included.",
@@ -160,18 +168,6 @@ def described(name: str) -> dict[str, Any]:
     return {key: value for key, value in content.items() if not key.startswith(".")}
 
 
-def _cell(text: str) -> str:
-    paragraphs = (" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
-    return "<br>".join(paragraphs).replace("|", "\\|") or EMPTY
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    cells = [list(head)]
-    cells.append(["---"] * len(cells[0]))
-    cells += [[_cell(cell) for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
-
-
 def _code(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
@@ -214,7 +210,7 @@ def _default(field: Mapping[str, Any]) -> str:
 
 
 def _fields(fields: Mapping[str, Mapping[str, Any]], words: Mapping[str, Mapping[str, str]]) -> str:
-    return _table(
+    return table(
         ("Field", "Name in the editor", "Takes", "Default", "What it is for"),
         (
             (
@@ -235,7 +231,7 @@ def _action(name: str) -> str:
 
 
 def _actions() -> str:
-    return _table(
+    return table(
         ("Action", "What it does"),
         (
             (f"[`{DOMAIN}.{name}`](#{name})", texts()["services"][name]["description"])
@@ -266,19 +262,19 @@ def _notes(description: MiRegistrationEntityDescription) -> str:
 
 def _entities(kind: DeviceKind) -> str:
     rows = []
-    for platform, descriptions in ENTITIES[kind]:
+    for platform, descriptions in ENTITIES[kind].items():
         for description in descriptions:
             name = texts()["entity"][platform][description.key]["name"]
             key = f"{platform}, `{description.key}`"
             rows.append(
                 (name, key, MEANINGS[kind, description.key], _values(platform, description), _notes(description))
             )
-    return _table(("Name", "Platform, key", "What it shows or does", "Values", "Remarks"), rows)
+    return table(("Name", "Platform, key", "What it shows or does", "Values", "Remarks"), rows)
 
 
 def _activity() -> str:
     words = texts()["entity"]["event"][event.ACTIVITY.key]["state_attributes"]["event_type"]["state"]
-    return _table(
+    return table(
         ("Type", "Name", "Attributes"),
         ((f"`{activity}`", words[activity], _code(ACTIVITIES[activity])) for activity in Activity),
     )
@@ -292,7 +288,7 @@ _SHOWS_ACTIVITY: Final[Mapping[str, str]] = {"event": "an account association", 
 
 def _triggers() -> str:
     words = texts()["triggers"]
-    return _table(
+    return table(
         ("Trigger", "Name", "What it does", "Targets"),
         (
             (
@@ -315,7 +311,7 @@ def _conditions() -> str:
         rows.append(
             (f"`{DOMAIN}.{name}`", words[name]["name"], words[name]["description"], ", ".join(entities), options)
         )
-    return _table(("Condition", "Name", "What it does", "Entity that it looks at", "Options"), rows)
+    return table(("Condition", "Name", "What it does", "Entity that it looks at", "Options"), rows)
 
 
 # --- repairs ----------------------------------------------------------------------------------------------------
@@ -342,7 +338,7 @@ def _repairs() -> str:
         what = _readable(text.partition("{failures}")[0])
         fix = "yes" if key in FLOWS else "no"
         rows.append((f'<a id="{key}"></a>{_readable(words["title"])}', f"`{ids[key]}`", what, fix, REPAIR_ENDS[key]))
-    return _table(("Title", "ID", "What it says", "Fix in the dialog", "It goes away when"), rows)
+    return table(("Title", "ID", "What it says", "Fix in the dialog", "It goes away when"), rows)
 
 
 # --- forms ------------------------------------------------------------------------------------------------------
@@ -366,13 +362,13 @@ def _form(step: str) -> str:
             (f"{inner['name']} → {name}", f"`{section}.{field}`", "no", inner["data_description"][field])
             for field, name in inner["data"].items()
         ]
-    return _table(("Name", "Field", "Required", "What to enter"), rows)
+    return table(("Name", "Field", "Required", "What to enter"), rows)
 
 
 def _subentry_forms() -> str:
     """Return the fields of the forms of an account association."""
     steps = texts()["config_subentries"][SUBENTRY_ACCOUNT_ASSOCIATION]["step"]
-    return _table(
+    return table(
         ("Form", "Name", "Field", "What to enter"),
         (
             (step["title"], name, f"`{field}`", step["data_description"][field])
@@ -384,7 +380,7 @@ def _subentry_forms() -> str:
 
 def _options() -> str:
     step = texts()["options"]["step"]["init"]
-    return _table(
+    return table(
         ("Name", "Option", "Default", "What it does"),
         (
             (name, f"`{option}`", OPTION_DEFAULTS[option], step["data_description"][option])
@@ -408,7 +404,7 @@ def _polls() -> str:
     for things in THINGS:
         calls = calls_per_poll(things, things, 10)
         rows.append((f"{things:,}", str(calls), f"{calls * per_day:,}", f"{things:,}"))
-    return _table(
+    return table(
         ("Managed things", "Calls per synchronization", "Calls per day", "`GetManagedThing`, once in all"), rows
     )
 
@@ -433,7 +429,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
 
 def words_left_over() -> list[str]:
     """Return the words here that nothing in the code has any longer."""
-    shown = {(kind, item.key) for kind, groups in ENTITIES.items() for _, items in groups for item in items}
+    shown = {(kind, item.key) for kind, groups in ENTITIES.items() for items in groups.values() for item in items}
     return [
         *(f"entity {key}" for key in MEANINGS.keys() - shown),
         *(f"option {key}" for key in OPTION_DEFAULTS.keys() - texts()["options"]["step"]["init"]["data"].keys()),

@@ -4,19 +4,14 @@ Used by `scripts/demo`, `scripts/develop` and by tests that need the whole thing
 interface; everything that is written lies below one folder.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import fcntl
 import json
 import os
 from pathlib import Path
-import re
-import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
 from typing import Any, Self
@@ -24,29 +19,21 @@ from typing import Any, Self
 import httpx
 import yaml
 
+from scripts.child_process import ChildProcess
+from scripts.errors import HouseError
+from scripts.home_assistant_api import HomeAssistantApi
+from scripts.interrupts import INTERRUPTS
+
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 DOMAIN = "mi_registration"
 DASHBOARD = ROOT / "docs" / "examples" / "dashboard.yaml"
 DASHBOARD_PATH = "managed-things"
-START_SECONDS = 90
-STOP_SECONDS = 30
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESTART_EXIT_CODE = 100
 """What Home Assistant exits with when its user asks for a restart."""
 
-_LOG_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+([+-]\d\d:\d\d)? (?P<level>[A-Z]+) \(.*?\) \[")
-_DEPRECATION = re.compile(r"deprecated|will stop working|Detected that custom integration")
-_THREADS_LEFT = re.compile(r"^Found \d+ non-daemonic threads", re.MULTILINE)
-"""Home Assistant prints this when it has to wait for threads that nobody ended."""
 _EDITED_FILES = ("automations.yaml", "scripts.yaml")
 """Where Home Assistant's editors save to."""
-_NOT_TESTED = "We found a custom integration"
-"""Home Assistant says this of every custom integration."""
-
-
-class HouseError(Exception):
-    """The house could not be built, or fell down; the text says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,157 +61,15 @@ def choose_port(port: int, option: str) -> int:
         return chosen
 
 
-class ChildProcess:
-    """A child in its own session, so that Ctrl-C reaches only us and stopping it reaches all that it started."""
-
-    def __init__(self, name: str, command: list[str], *, log: Path | None) -> None:
-        """Start it; with `log` its output goes to that file, else to the terminal."""
-        self.name = name
-        self.log = log
-        # The emulated AWS is all there is: no credentials, Regions or proxies of whoever runs this.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-        environment |= {
-            "NO_PROXY": HOST,
-            "no_proxy": HOST,
-            "PYTHONUNBUFFERED": "1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        output = log.open("ab") if log else None
-        try:
-            self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT if output else None,
-                start_new_session=True,
-            )
-        finally:
-            if output:
-                output.close()
-
-    @property
-    def pid(self) -> int:
-        """The process id, which is its group's id too."""
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code, negative for a signal, or None while it runs."""
-        if self._process.returncode is not None:
-            return self._process.returncode
-        # Not reaped before `stop`: until then its id, and its group's, can't become another process's.
-        status = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if status is None:
-            return None
-        return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
-
-    def stop(self) -> None:
-        """End it and whatever it started: politely first, then by force."""
-        if self._process.returncode is not None:
-            return
-        os.kill(self.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self.exit_code is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if self.exit_code is None:
-            print(f"{self.name} did not stop within {STOP_SECONDS} seconds and is killed", file=sys.stderr)
-        os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def failure(self) -> HouseError:
-        """Return the error for a child that ended by itself, with the end of its log."""
-        tail = ""
-        if self.log:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            tail = f"; the end of {self.log}:\n" + "\n".join(f"  {line}" for line in lines[-15:])
-        return HouseError(f"{self.name} ended with exit code {self.exit_code}{tail}")
-
-    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
-        """Wait until `ready` says so; raises HouseError when the child ends first or START_SECONDS pass."""
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            if self.exit_code is not None:
-                raise self.failure()
-            try:
-                if ready():
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet; the deadline below decides when that is an error
-            if time.monotonic() > deadline:
-                raise HouseError(f"{self.name}: {what} did not happen within {START_SECONDS} seconds")
-            time.sleep(0.1)
-
-
-class HomeAssistantApi:
-    """Home Assistant's own REST API, used as its user would."""
-
-    def __init__(self, url: str) -> None:
-        """Remember where it is; `log_in` comes before anything else."""
-        self.url = url
-        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def is_listening(self) -> bool:
-        """Say whether the frontend answers."""
-        return self._http.get("/auth/providers").status_code < httpx.codes.INTERNAL_SERVER_ERROR
-
-    def is_running(self) -> bool:
-        """Say whether everything is set up."""
-        state: str = self.get("/api/config")["state"]
-        return state == "RUNNING"
-
-    def create_owner(self) -> None:
-        """Create the owner as onboarding does, unless there is one."""
-        steps = self._http.get("/api/onboarding")
-        if steps.status_code == httpx.codes.NOT_FOUND or all(step["done"] for step in steps.json()):
-            return
-        owner = {"name": "Robin", "username": "robin", "password": secrets.token_urlsafe(), "language": "en"}
-        self._http.post("/api/onboarding/users", json={"client_id": f"{self.url}/", **owner}).raise_for_status()
-
-    def log_in(self) -> None:
-        """Log in by the trusted network, as the browser does."""
-        client_id = f"{self.url}/"
-        flow = self._http.post(
-            "/auth/login_flow",
-            json={"client_id": client_id, "handler": ["trusted_networks", None], "redirect_uri": client_id},
-        ).raise_for_status()
-        grant = {"grant_type": "authorization_code", "code": flow.json()["result"], "client_id": client_id}
-        token = self._http.post("/auth/token", data=grant).raise_for_status().json()
-        self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
-
-    def get(self, path: str) -> Any:
-        """GET a path; raises HouseError for anything but success."""
-        return self._answer(self._http.get(path))
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """POST a JSON object; raises HouseError for anything but success."""
-        return self._answer(self._http.post(path, json=dict(body)))
-
-    def delete(self, path: str) -> Any:
-        """DELETE a path; raises HouseError for anything but success."""
-        return self._answer(self._http.delete(path))
-
-    def call_action(self, domain: str, action: str, data: Mapping[str, Any]) -> Any:
-        """Call an action and return its answer."""
-        return self.post(f"/api/services/{domain}/{action}?return_response", data)["service_response"]
-
-    def render(self, template: str) -> Any:
-        """Render a template that produces JSON."""
-        response = self._http.post("/api/template", json={"template": template})
-        if response.is_error:
-            raise HouseError(f"{response.request.url}: {response.status_code} {response.text}")
-        return json.loads(response.text)
-
-    @staticmethod
-    def _answer(response: httpx.Response) -> Any:
-        if response.is_error:
-            raise HouseError(f"{response.request.url}: {response.status_code} {response.text}")
-        return response.json()
+def _environment() -> dict[str, str]:
+    """Return this process's environment without credentials, Regions or proxies: the emulated AWS is all there is."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return kept | {
+        "NO_PROXY": HOST,
+        "no_proxy": HOST,
+        "PYTHONUNBUFFERED": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 class House:
@@ -425,8 +270,14 @@ class House:
         path.write_text(json.dumps(store, indent=2), encoding="utf-8")
 
     def _run(self, name: str, log_name: str, command: list[str]) -> ChildProcess:
-        with _interrupts.held():
-            child = ChildProcess(name, command, log=None if self._log_to_terminal else self.log_directory / log_name)
+        with INTERRUPTS.held():
+            child = ChildProcess(
+                name,
+                command,
+                directory=ROOT,
+                environment=_environment(),
+                log=None if self._log_to_terminal else self.log_directory / log_name,
+            )
             self._children.append(child)
         return child
 
@@ -520,77 +371,3 @@ yaml.SafeDumper.add_representer(_Include, _represent_include)
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def complaints(log: str) -> list[str]:
-    """Return the records of a Home Assistant log that this integration must not cause.
-
-    These are warnings, errors and deprecations that name the integration; and, by whomever, blocking calls, usage that
-    will stop working and threads that outlive the stop.
-    """
-    found = _THREADS_LEFT.findall(log)
-    for record in _log_records(log):
-        match = _LOG_RECORD.match(record)
-        if not match:
-            continue
-        detected = "Detected blocking call" in record or "Detected code that" in record
-        deprecated = DOMAIN in record and _DEPRECATION.search(record)
-        serious = DOMAIN in record and match["level"] in {"WARNING", "ERROR", "CRITICAL"} and _NOT_TESTED not in record
-        if detected or deprecated or serious:
-            found.append(record)
-    return found
-
-
-def _log_records(log: str) -> Iterator[str]:
-    """Split a log into records: a line that begins one, and the lines (a traceback) that belong to it."""
-    lines: list[str] = []
-    for line in log.splitlines():
-        if _LOG_RECORD.match(line) and lines:
-            yield "\n".join(lines)
-            lines = []
-        lines.append(line)
-    if lines:
-        yield "\n".join(lines)
-
-
-class _Interrupts:
-    """Signals that end the house: each is a KeyboardInterrupt, but never between a child's start and our knowing it."""
-
-    def __init__(self) -> None:
-        """Hold nothing."""
-        self._is_held = False
-        self._is_pending = False
-
-    def interrupt(self, *_: object) -> None:
-        """Handle a signal; later ones can't interrupt the stopping."""
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        if not self._is_held:
-            raise KeyboardInterrupt
-        self._is_pending = True
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Put signals off until the end of the block."""
-        self._is_held = True
-        try:
-            yield
-        finally:
-            self._is_held = False
-            if self._is_pending:
-                self._is_pending = False
-                raise KeyboardInterrupt
-
-
-_interrupts = _Interrupts()
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, as Ctrl-C is."""
-    previous = {number: signal.signal(number, _interrupts.interrupt) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

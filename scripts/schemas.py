@@ -162,9 +162,10 @@ _STEP = vol.Schema(
 def _step(value: Any) -> Any:
     """Accept a step of a flow that describes only fields that it has."""
     step = _STEP(value)
-    for part in (step, *step.get("sections", {}).values()):
+    parts = {(): step} | {("sections", name): section for name, section in step.get("sections", {}).items()}
+    for place, part in parts.items():
         if unknown := set(part.get("data_description", ())) - set(part.get("data", ())):
-            raise vol.Invalid(f"data_description has {', '.join(sorted(unknown))}, data doesn't")
+            raise vol.Invalid(f"data_description has {', '.join(sorted(unknown))}, data doesn't", path=[*place])
     return step
 
 

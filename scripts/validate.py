@@ -77,19 +77,22 @@ class Repository:
         content: dict[str, Any] | None = self._parsed(self.integration / name, yaml.safe_load)
         return content or {}
 
+    def module(self, path: Path) -> ast.Module:
+        """Return a Python file's content."""
+        return self._parsed(path, ast.parse)
+
     def modules(self) -> Iterator[tuple[str, ast.Module]]:
         """Give the integration's Python files with their names."""
         for path in sorted(self.integration.rglob("*.py")):
-            yield str(path.relative_to(self.integration)), self._parsed(path, ast.parse)
+            yield str(path.relative_to(self.integration)), self.module(path)
 
     def _parsed[T](self, path: Path, parse: Callable[[str], T]) -> T:
-        name = path.relative_to(self.root).name
         try:
             return parse(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UnreadableError(f"{name}: is missing") from None
+            raise UnreadableError(f"{path.name}: is missing") from None
         except (SyntaxError, ValueError, yaml.YAMLError) as error:
-            raise UnreadableError(f"{name}: can't be read: {error}") from error
+            raise UnreadableError(f"{path.name}: can't be read: {error}") from error
 
 
 type Check = Callable[[Repository], Iterable[str]]
@@ -143,7 +146,7 @@ def check_manifest(repository: Repository) -> Iterator[str]:
 
 def check_config_schema(repository: Repository) -> Iterator[str]:
     """Check that an integration with ``async_setup`` says what configuration.yaml may have of it."""
-    name, tree = next((name, tree) for name, tree in repository.modules() if name == "__init__.py")
+    tree = repository.module(repository.integration / "__init__.py")
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     assigned = {
         target.id
@@ -153,7 +156,7 @@ def check_config_schema(repository: Repository) -> Iterator[str]:
         if isinstance(target, ast.Name)
     }
     if functions & {"async_setup", "setup"} and "CONFIG_SCHEMA" not in assigned:
-        yield f"{name}: has async_setup, so needs CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)"
+        yield "__init__.py: has async_setup, so needs CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)"
 
 
 def check_imports(repository: Repository) -> Iterator[str]:

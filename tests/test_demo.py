@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from scripts.demo import check
-from scripts.house import DASHBOARD, DASHBOARD_PATH, DOMAIN, ROOT, House, HouseError, complaints
+from scripts.errors import HouseError
+from scripts.home_assistant_log import complaints
+from scripts.house import DASHBOARD, DASHBOARD_PATH, DOMAIN, ROOT, House
 
 SYNCHRONIZE = "button.aws_123456789012_eu_west_1_synchronize"
 

@@ -10,7 +10,8 @@ import pytest
 
 from bench import fleet_report
 from bench.fleet_report import BEGIN, DOCUMENT, END, PLOT, campaigns, plot, polls, write
-from bench.fleet_simulation import BIN, HOUR, MINUTE, Scenario, simulate
+from bench.fleet_scenario import BIN, HOUR, MINUTE, Scenario
+from bench.fleet_simulation import simulate
 from bench.simulated_time import SimulatedLoop
 
 CROWDED = Scenario(gateways=150, interval=1, quota=2.5, settling=40 * MINUTE, steady=40 * MINUTE, campaign_within=750)
@@ -100,7 +101,10 @@ def test_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_report, "PLOT", image)
     write("new\n", plot([(outcome, "five & more", "#000")]))
     assert document.read_text(encoding="utf-8") == f"before\n{BEGIN}\nnew\n\n{END}after\n"
-    (line,) = ET.parse(image).iterfind("{*}polyline")  # noqa: S314 - written just now
+    document.write_text("no place\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no place"):
+        write("new\n", "")
+    (line,) = ET.parse(image).iterfind("{*}polyline")  # noqa: S314  # written just now
     assert len(line.attrib["points"].split()) == len(outcome.bins) == int((ROOMY.settling + ROOMY.steady) / BIN)
 
 
@@ -110,4 +114,4 @@ def test_document() -> None:
     rows = [line for line in figures.splitlines() if line.startswith("| ")]
     heads = 2
     assert len(rows) == len(fleet_report.POLLS) + len(fleet_report.CAMPAIGNS) + 2 * heads
-    assert len(list(ET.parse(PLOT).iterfind("{*}polyline"))) == len(fleet_report.PLOTTED)  # noqa: S314 - our own file
+    assert len(list(ET.parse(PLOT).iterfind("{*}polyline"))) == len(fleet_report.PLOTTED)  # noqa: S314  # our own file

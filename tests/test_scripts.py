@@ -1,6 +1,7 @@
 """The scripts' own parts: ports, what counts as a complaint, which files are broken."""
 
 from pathlib import Path
+import re
 import socket
 import subprocess
 
@@ -8,7 +9,9 @@ import pytest
 
 from scripts import requirements
 from scripts.check_files import check
-from scripts.house import HOST, ROOT, HouseError, choose_port, complaints
+from scripts.errors import HouseError
+from scripts.home_assistant_log import complaints
+from scripts.house import HOST, ROOT, choose_port
 
 INFO = "2026-11-22 14:15:18.767 INFO (MainThread) [homeassistant.core] Starting Home Assistant"
 NOT_TESTED = (
@@ -78,9 +81,7 @@ def test_check_files(tmp_path: Path, name: str, content: str, problem: str | Non
     if problem is None:
         assert found is None
     else:
-        assert found is not None
-        with pytest.raises(ValueError, match=problem):
-            raise ValueError(found)
+        assert re.search(problem, found or "")
 
 
 def test_check_files_not_utf8(tmp_path: Path) -> None:

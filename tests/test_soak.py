@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from bench.soak import BEGIN, END, Soak, table, write
+from bench.soak import Soak
+from bench.soak_report import BEGIN, END, figures, write
 from scripts.house import ROOT
 
 RUN = """
@@ -36,7 +37,7 @@ def test_hour(seed: int) -> None:
         assert (footprint["tasks"], footprint["threads"]) == (0, 0)
         # What Python keeps of a core that was stopped is all that keeps a coordinator.
         assert footprint["coordinators"] <= footprint["cores"]
-    assert "| intents lost, intents still waiting | 0, 0 |" in table(result)
+    assert "| intents lost, intents still waiting | 0, 0 |" in figures(result)
 
 
 def test_write(tmp_path: Path) -> None:
@@ -45,5 +46,5 @@ def test_write(tmp_path: Path) -> None:
     write("new", readme)
     assert readme.read_text(encoding="utf-8") == f"before\n{BEGIN}\nnew\n{END}after\n"
     readme.write_text("no place\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="no place for the soak"):
+    with pytest.raises(ValueError, match="no place"):
         write("new", readme)

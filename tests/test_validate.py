@@ -112,12 +112,12 @@ def both(*changes: Change) -> Change:
     return apply
 
 
-def described(extra: str = "") -> Change:
-    """Return a change that adds an action with its texts and icon."""
+def described(content: str = "  fields: {}", section: str = "services", field: str = "at") -> Change:
+    """Return a change that adds an action, trigger or condition with its icon, and with texts of one field."""
     return both(
-        append(SERVICES, f"\nlook:\n{extra or '  fields: {}'}\n"),
-        put(EN, "services.look", {"name": "Look", "description": "Looks.", "fields": {"at": {"name": "At"}}}),
-        put(ICONS, "services.look", {"service": "mdi:eye"}),
+        append(f"{HERE}/{section}.yaml", f"\nlook:\n{content}\n"),
+        put(EN, f"{section}.look", {"name": "Look", "description": "Looks.", "fields": {field: {"name": "Field"}}}),
+        put(ICONS, f"{section}.look", {section.removesuffix("s"): "mdi:eye"}),
     )
 
 
@@ -200,6 +200,7 @@ CASES: dict[str, tuple[Change, str]] = {
         "manifest.json: config_flow must be true if there is a config_flow.py, and only then",
     ),
     # Python
+    "no __init__.py": (remove(f"{HERE}/__init__.py"), "__init__.py: is missing"),
     "configuration schema": (
         replace(f"{HERE}/__init__.py", "CONFIG_SCHEMA =", "OTHER_SCHEMA ="),
         "__init__.py: has async_setup, so needs CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)",
@@ -292,20 +293,12 @@ CASES: dict[str, tuple[Change, str]] = {
         "icons.json: conditions.is_registered has no icon; add one",
     ),
     "advanced field of a condition": (
-        both(
-            append(f"{HERE}/conditions.yaml", "\nseen:\n  fields: {at: {advanced: true}}\n"),
-            put(EN, "conditions.seen", {"name": "S", "description": "S.", "fields": {"at": {"name": "At"}}}),
-            put(ICONS, "conditions.seen", {"condition": "mdi:eye"}),
-        ),
-        "conditions.yaml: seen.fields.at.advanced: not a valid option",
+        described("  fields: {at: {advanced: true}}", "conditions"),
+        "conditions.yaml: look.fields.at.advanced: not a valid option",
     ),
     "section in a trigger": (
-        both(
-            append(f"{HERE}/triggers.yaml", "\nseen:\n  fields: {more: {fields: {}}}\n"),
-            put(EN, "triggers.seen", {"name": "S", "description": "S.", "fields": {"more": {"name": "More"}}}),
-            put(ICONS, "triggers.seen", {"trigger": "mdi:eye"}),
-        ),
-        "triggers.yaml: seen.fields.more.fields: not a valid option",
+        described("  fields: {more: {fields: {}}}", "triggers", "more"),
+        "triggers.yaml: look.fields.more.fields: not a valid option",
     ),
     "no triggers.yaml": (
         both(remove(f"{HERE}/triggers.yaml"), drop(EN, "triggers"), drop(ICONS, "triggers")),
@@ -356,7 +349,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "description of no field in a section": (
         put(EN, f"{USER}.sections.advanced.data_description.frob", "No"),
-        f"{TEXTS}: {USER}: data_description has frob, data doesn't",
+        f"{TEXTS}: {USER}.sections.advanced: data_description has frob, data doesn't",
     ),
     "no entry type": (
         drop(EN, "config_subentries.account_association.entry_type"),

@@ -10,7 +10,8 @@ from typing import Final
 from playwright.sync_api import Browser as Chromium, Playwright, expect, sync_playwright
 import pytest
 
-from scripts.house import HOST, ROOT, House, complaints
+from scripts.home_assistant_log import complaints
+from scripts.house import HOST, ROOT, House
 
 from .browser import Browser
 

@@ -65,7 +65,7 @@ def _scalars(shape: Shape) -> st.SearchStrategy[Any]:
         case "double":
             return st.floats(low, high, allow_nan=False, allow_infinity=False)
         case other:
-            raise NotImplementedError(other)
+            raise ValueError(f"The service model has got values of type {other}: say here how to draw them")
 
 
 @cache

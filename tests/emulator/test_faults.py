@@ -144,6 +144,17 @@ def test_client_may_give_up_waiting(client: Any, world: World, emulator: Emulato
     client.list_managed_things()
 
 
+def test_late_answer(client: Any, world: World, emulator: Emulator) -> None:
+    impatient = make_client("iot-managed-integrations", emulator, world, config=CONFIG.merge(Config(read_timeout=0.05)))
+    hub = world.thing_id("Cellar hub")
+    world.set_lateness(3600, "UpdateManagedThing")
+    with pytest.raises(ReadTimeoutError):
+        impatient.update_managed_thing(Identifier=hub, Name="Attic hub")
+    assert world.things[hub]["Name"] == "Attic hub"
+    world.set_lateness(0, "UpdateManagedThing")
+    client.update_managed_thing(Identifier=hub, Name="Cellar hub")
+
+
 def test_denied_actions(client: Any, world: World) -> None:
     action = "iotmanagedintegrations:RegisterAccountAssociation"
     world.deny(action)
@@ -189,6 +200,16 @@ def test_lists_that_lag_by_calls(client: Any, world: World) -> None:
         shown = {row["Id"]: row["ProvisioningStatus"] for row in client.list_managed_things()["Items"]}
         assert shown[thing] == status
         assert client.get_managed_thing(Identifier=thing)["ProvisioningStatus"] == "ACTIVATED"
+
+
+def test_lists_that_lag_show_old_members(client: Any, world: World) -> None:
+    thing = world.thing_id("Laundry plug")
+    arn = world.things[thing]["Arn"]
+    world.lag_lists(calls=1)
+    client.update_managed_thing(Identifier=thing, Name="Washing machine")
+    client.tag_resource(ResourceArn=arn, Tags={"room": "laundry"})
+    for name in ("Laundry plug", "Washing machine"):
+        assert {row["Id"]: row["Name"] for row in client.list_managed_things()["Items"]}[thing] == name
 
 
 def test_lists_that_lag_by_time(client: Any, world: World) -> None:

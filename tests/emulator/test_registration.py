@@ -90,6 +90,18 @@ def test_registration_under_way_can_be_taken_back(pair: Pair) -> None:
     assert pair.row is None
 
 
+def test_registration_that_was_taken_back_does_not_speed_up_the_next(pair: Pair) -> None:
+    pair.world.set_switches(registration_delay=20)
+    pair.register()
+    pair.deregister()
+    pair.world.advance(15)
+    pair.register()
+    pair.world.advance(15)
+    assert pair.row == "PRE_ASSOCIATED"
+    pair.world.advance(5)
+    assert (pair.status, pair.row) == ("ACTIVATED", "ASSOCIATED")
+
+
 def test_register_again(pair: Pair) -> None:
     pair.register()
     pair.register()
@@ -189,6 +201,16 @@ def test_list_of_registrations_by_either_side(client: Any, world: World) -> None
     assert len(call(AccountAssociationId=acme)["Items"]) == 2
     assert call(ManagedThingId="nowhere")["Items"] == []
     assert call(ManagedThingId=light, AccountAssociationId="nowhere")["Items"] == []
+
+
+def test_filter_of_registrations_is_a_switch(client: Any, world: World) -> None:
+    light, acme = world.thing_id("Kitchen ceiling light"), world.association_id("Acme Lighting")
+    call = client.list_managed_thing_account_associations
+    world.set_switches(unfiltered_registrations="validation", registrations_of_unknown="not_found")
+    assert code_of(call) == "ValidationException"
+    assert code_of(lambda: call(ManagedThingId="nowhere")) == "ResourceNotFoundException"
+    assert code_of(lambda: call(ManagedThingId=light, AccountAssociationId="nowhere")) == "ResourceNotFoundException"
+    assert len(call(ManagedThingId=light, AccountAssociationId=acme)["Items"]) == 1
 
 
 def test_account_associations(client: Any, world: World) -> None:

@@ -27,7 +27,7 @@ from .conftest import CONFIG, code_of, make_client
 ROOT = Path(__file__).parents[2]
 
 
-def control(emulator: Emulator, path: str, body: dict[str, Any] | None = None) -> Any:
+def control(emulator: Emulator, path: str, body: dict[str, Any] | list[Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(f"{emulator.url}/_emulator/{path}", data=data)) as answer:  # noqa: S310  # always http
         return json.load(answer)
@@ -71,13 +71,17 @@ def test_control_of_linking_and_certificates(emulator: Emulator, client: Any, wo
         ("backend", {}),
         ("refuse", {"account_id": "1"}),
         ("refuse", {"operation": "ListManagedThings"}),
+        ("remove_thing", {"thing_id": "nowhere"}),
+        ("drop", {"when": "sometimes"}),
+        ("garble", {"how": "politely"}),
         ("requests?account_id=1", None),
+        ("clear_requests", []),
     ],
 )
 def test_control_refuses_nonsense(
-    emulator: Emulator, empty_world: World, path: str, body: dict[str, Any] | None
+    emulator: Emulator, empty_world: World, path: str, body: dict[str, Any] | list[Any] | None
 ) -> None:
-    if body is not None:
+    if isinstance(body, dict):
         body = {"account_id": empty_world.account_id} | body
     with pytest.raises(HTTPError) as caught:
         control(emulator, path, body)

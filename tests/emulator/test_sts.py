@@ -1,6 +1,7 @@
 """STS: who calls, and roles with their trust policy and their end."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_external_id(sts_client: Any, world: World) -> None:
     arn = world.add_role("gateway", external_id="our-home")
     assert assume(sts_client, arn, ExternalId="our-home")
     for wrong in ({}, {"ExternalId": "their-home"}):
-        code, status, message = error_of(lambda wrong=wrong: assume(sts_client, arn, **wrong))  # type: ignore[misc]  # mypy can't infer a lambda with a default
+        code, status, message = error_of(partial(assume, sts_client, arn, **wrong))
         assert (code, status) == ("AccessDenied", 403)
         assert message == f"User: {world.user_arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
 

@@ -99,8 +99,9 @@ def test_create_by_cloud_discovery(client: Any, world: World) -> None:
     assert details["ProvisioningStatus"] == "UNASSOCIATED"
     assert (details["Name"], details["Brand"], details["ConnectorDeviceId"]) == ("Porch", "Acme", "al-1005")
     assert code_of(lambda: create(client, f"CLOUD:{discovery}:al-1005")) == "ConflictException"
-    world.set_switches(recreate_thing="ok")
+    world.set_switches(recreate_thing="ok", duplicate_name="conflict")
     assert create(client, f"CLOUD:{discovery}:al-1005") != thing
+    assert code_of(lambda: create(client, f"CLOUD:{discovery}:al-1006", Name="Porch")) == "ConflictException"
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,8 @@ def test_create_pre_onboarded_refuses_bad_material(client: Any, material: str) -
 
 
 def test_create_pre_onboarded_needs_its_associations(client: Any) -> None:
-    call = lambda: create(client, "CLOUD:al-1005:nowhere", "PRE_ONBOARDED_CLOUD")  # noqa: E731  # one call, named
-    assert code_of(call) == "ResourceNotFoundException"
+    material = "CLOUD:al-1005:nowhere"
+    assert code_of(lambda: create(client, material, "PRE_ONBOARDED_CLOUD")) == "ResourceNotFoundException"
 
 
 def test_client_token_creates_once(client: Any, world: World) -> None:

@@ -1,7 +1,9 @@
 """The service model's constraints on requests and answers, and AWS's wording."""
 
 import json
+import re
 from typing import Any
+from urllib.parse import urlencode
 
 from hypothesis import given, strategies as st
 from moto.core.utils import get_service_model
@@ -107,6 +109,8 @@ def test_error_looks_like_aws(send: Send, world: World) -> None:
 
 def test_unknown_path_and_operations_that_are_routed_only(client: Any, send: Send) -> None:
     assert send("/no-such-thing").headers["x-amzn-errortype"] == "UnknownOperationException"
+    of_another_protocol = send(headers={"Content-Type": "application/x-amz-json-1.1"})
+    assert of_another_protocol.headers["x-amzn-errortype"] == "UnknownOperationException"
     code, status, message = error_of(client.list_ota_tasks)
     assert (code, status) == ("UnknownOperationException", 404)
     assert "ListOtaTasks" in message
@@ -115,13 +119,13 @@ def test_unknown_path_and_operations_that_are_routed_only(client: Any, send: Sen
 def test_every_operation_is_routed_and_validated(send: Send, world: World) -> None:
     for name in MODEL.operation_names:
         operation = MODEL.operation_model(name)
-        http = operation.http_trait
-        path = http.uri
-        for label in ("Identifier", "AccountAssociationId", "ManagedThingId", "Type", "SchemaVersionedId"):
-            path = path.replace(f"{{{label}}}", "x")
-        answer = send(path.partition("{")[0] or "/", method=http.method, body=b"" if http.method == "GET" else b"{}")
+        http, shape = operation.http_trait, operation.input_shape
+        needed = [shape.members[member].serialization for member in shape.required_members] if shape else []
+        query = urlencode({place["name"]: "x" for place in needed if place.get("location") == "querystring"})
+        path = re.sub(r"\{\w+\}", "x", http.uri) + (f"?{query}" if query else "")
+        answer = send(path, method=http.method, body=b"" if http.method == "GET" else b"{}")
         assert answer.status < 500, name
-    assert len({request.operation for request in world.requests}) > 60
+    assert {request.operation for request in world.requests} == set(MODEL.operation_names)
 
 
 def test_answers_are_checked(client: Any, world: World) -> None:
