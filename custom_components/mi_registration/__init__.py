@@ -11,14 +11,11 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.typing import ConfigType
 
 from .certificate_files import CertificateFilesError, async_resolve_files
+from .connection import create_client
+from .connectivity import ConnectivityCoordinator
 from .const import DOMAIN
-from .coordinator import (
-    ConnectivityCoordinator,
-    MiRegistrationConfigEntry,
-    MiRegistrationCoordinator,
-    MiRegistrationData,
-    create_client,
-)
+from .coordinator import MiRegistrationCoordinator
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import DeviceDiscoveries
 from .issues import Issues, async_delete_issues
 from .linking import Linking

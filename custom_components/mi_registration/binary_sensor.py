@@ -12,7 +12,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry
+from .account_lists import CloudList
+from .coordinator import DeviceKind
+from .data import MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0

@@ -12,9 +12,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .aws.errors import AwsError
 from .aws.models import DiscoveryType
-from .coordinator import DeviceKind, MiRegistrationConfigEntry, MiRegistrationData, action_error
+from .coordinator import DeviceKind
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import DiscoveryRequest
 from .entity import Descriptions, MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
+from .errors import action_error
+from .thing_buttons import async_deregister_thing, async_register_thing
 
 PARALLEL_UPDATES = 1
 
@@ -70,13 +73,11 @@ BUTTONS: Descriptions[MiRegistrationButtonDescription] = {
         MiRegistrationButtonDescription(key="discover_zwave_devices", press_fn=partial(_discover, DiscoveryType.ZWAVE)),
     ),
     DeviceKind.THING: (
-        MiRegistrationButtonDescription(
-            key="register", press_fn=lambda data, thing_id: data.registrar.async_register_thing(thing_id)
-        ),
+        MiRegistrationButtonDescription(key="register", press_fn=async_register_thing),
         MiRegistrationButtonDescription(
             key="deregister",
             entity_registry_enabled_default=False,
-            press_fn=lambda data, thing_id: data.registrar.async_deregister_thing(thing_id),
+            press_fn=async_deregister_thing,
         ),
     ),
 }

@@ -11,7 +11,7 @@ from homeassistant.helpers.condition import Condition, EntityStateConditionBase
 
 from .aws.models import DiscoveryStatus
 from .const import DOMAIN
-from .registrar import RegistrationState
+from .verdicts import RegistrationState
 
 
 def _condition(platform: Platform, key: str, states: Iterable[str]) -> type[Condition]:

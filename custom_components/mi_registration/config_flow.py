@@ -37,6 +37,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
+from .associations import association_subentry
 from .aws.endpoints import EndpointError, InsecureEndpointError, check_endpoint, credential_provider_url
 from .aws.errors import AwsError
 from .aws.identifiers import MANAGED_THING_ID, OWNER, ROLE_ALIAS, THING_NAME
@@ -44,6 +45,7 @@ from .aws.models import AccountAssociation, CallerIdentity
 from .aws.partitions import partition_of
 from .aws.permissions import Group, policy
 from .certificate_files import CertificateFilesError, async_resolve_files, certificate_errors, is_path
+from .connection import create_client
 from .const import (
     AUTH_ACCESS_KEY,
     AUTH_DEFAULT_CHAIN,
@@ -74,7 +76,7 @@ from .const import (
     REGIONS,
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
-from .coordinator import MiRegistrationConfigEntry, association_subentry, create_client
+from .data import MiRegistrationConfigEntry
 from .subentry_flow import AccountAssociationSubentryFlow, association_options, flow_error
 
 _LOGGER = logging.getLogger(__name__)

@@ -61,14 +61,6 @@ class DiscoveryRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobProgress:
-    """A job and the devices it found so far."""
-
-    job: Job
-    devices: tuple[DiscoveredDevice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Unregistered:
     """Which devices aren't registered, and what that was worked out of."""
 
@@ -169,7 +161,8 @@ class DeviceDiscoveries:
         if request.controller_id is not None:
             await self._async_require_connected(request.controller_id)
         token = uuid4().hex
-        for last in (*[False] * (START_TRIES - 1), True):
+        for tries in range(1, START_TRIES + 1):
+            last = tries == START_TRIES
             try:
                 discovery = await self._client.start_device_discovery(
                     discovery_type=request.discovery_type,
@@ -222,18 +215,14 @@ class DeviceDiscoveries:
                 translation_placeholders={"name": (hub and hub.name) or hub_id},
             )
 
-    async def async_wait(self, job: Job) -> JobProgress:
+    async def async_wait(self, job: Job) -> Job:
         """Wait until a job is no longer followed, and return how it ended.
 
         The work goes on if the caller gives up.
         """
         if (following := self._following.get(job.device_discovery_id)) is not None:
             await asyncio.wait([following])
-        return self.progress(job.device_discovery_id)
-
-    def progress(self, device_discovery_id: str) -> JobProgress:
-        """Return a remembered job with what it found so far; raises ``KeyError`` for an unknown one."""
-        return JobProgress(job=self._jobs[device_discovery_id], devices=self._devices.get(device_discovery_id, ()))
+        return self._jobs[job.device_discovery_id]
 
     @callback
     def async_resume(self) -> None:

@@ -18,7 +18,7 @@ from homeassistant.helpers.device_registry import AnyDeviceEntry
 from .aws.models import ManagedThing
 from .aws.redaction import sensitive_names
 from .const import CONF_OWNER, DOMAIN
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .matcher import Match
 
 

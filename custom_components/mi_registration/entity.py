@@ -12,8 +12,10 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .account_lists import CloudList
 from .const import DOMAIN
-from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationCoordinator
+from .coordinator import DeviceKind, MiRegistrationCoordinator
+from .data import MiRegistrationConfigEntry
 
 ENTITIES_PER_SLICE: Final = 20
 """So many entities a platform adds at once; the event loop may do other work before the next ones."""
@@ -143,9 +145,12 @@ class _Platform[D: MiRegistrationEntityDescription]:
             yield self._create(self._entry, kind, aws_id, device, description)
 
     async def async_add(self, slices: Iterator[None]) -> None:
-        """Go on with slices, letting the event loop do other work before each."""
-        for _ in slices:
-            await asyncio.sleep(0)
+        """Go on with slices, letting the event loop do other work between two of them, of whichever platform."""
+        is_over = False
+        while not is_over:
+            async with self._coordinator.adding:
+                is_over = next(slices, slices) is slices
+                await asyncio.sleep(0)
 
     @callback
     def async_add_new(self) -> None:

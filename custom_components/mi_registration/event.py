@@ -9,7 +9,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .activity import Activity, activity_signal
-from .coordinator import DeviceKind, MiRegistrationConfigEntry
+from .coordinator import DeviceKind
+from .data import MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0

@@ -1,8 +1,9 @@
 """One immutable picture of the account, and what changed between two of them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, Self
 
 from .aws.models import (
@@ -83,17 +84,31 @@ class Inventory:
                 )
             ),
         )
-        return previous if previous is not None and new == previous else new
+        if previous is not None and new == previous:
+            return previous
+        new._index()
+        return new
+
+    def _index(self) -> None:
+        """Make what is looked up later now: a large account is built where no event loop waits for it."""
+        for name, attribute in vars(type(self)).items():
+            if isinstance(attribute, cached_property):
+                getattr(self, name)
 
     def with_registrations(self, account_association_id: str, rows: Iterable[Registration]) -> Self:
         """Return this picture with an association's registrations replaced by rows read since."""
-        return self.build(
-            self.managed_things,
-            self.account_associations,
-            [row for row in self.registrations if row.account_association_id != account_association_id]
-            + [row for row in rows if row.account_association_id == account_association_id],
-            self,
+        others = (row for row in self.registrations if row.account_association_id != account_association_id)
+        new = (
+            row
+            for row in rows
+            if row.account_association_id == account_association_id and row.managed_thing_id in self.things_by_id
         )
+        registrations = _unchanged_kept(
+            chain(others, new),
+            self.registrations_by_pair,
+            lambda row: (row.managed_thing_id, row.account_association_id),
+        )
+        return self if registrations == self.registrations else replace(self, registrations=registrations)
 
     @cached_property
     def things_by_id(self) -> dict[str, ManagedThing]:

@@ -8,10 +8,11 @@ from typing import Any, Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
+from .account_lists import CloudList
 from .aws.models import ProvisioningStatus
 from .aws.permissions import statement
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
-from .coordinator import CloudList, MiRegistrationConfigEntry
+from .data import MiRegistrationConfigEntry
 from .policies import wanted_for_suggestion
 from .store import IntentKind
 

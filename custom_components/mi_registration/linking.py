@@ -87,7 +87,7 @@ class Linking:
             if found is None or found.state is not AssociationState.ASSOCIATION_IN_PROGRESS:
                 if found is not None and found.state is AssociationState.ASSOCIATION_SUCCEEDED:
                     self.requested.discard(account_association_id)
-                self._coordinator.async_read_associations_next()
+                self._coordinator.lists.async_read_associations_next()
                 await self._coordinator.async_request_refresh()
                 return found
         return None

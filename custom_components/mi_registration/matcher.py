@@ -1,31 +1,26 @@
 """Finds the devices of other integrations that are the same hardware as a managed thing, and says why.
 
-Both sides are reduced to keys: digests of an address, a serial number or the vendor's id. Whoever shares a key may be
-the same device. Digests, because AWS's service model marks the values themselves as sensitive, and the keys are kept
-on disk. Nothing is ever guessed: of equally good candidates none is taken.
+Whoever shares a key may be the same device. Nothing is ever guessed: of equally good candidates none is taken.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-import hashlib
 import logging
-import re
 from typing import Final
-import unicodedata
 
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 
 from .aws.errors import AwsError, InvalidRequestError, NotFoundError
-from .aws.models import ManagedThing, ManagedThingDetails
+from .aws.models import ManagedThing
 from .aws.quota import background
 from .const import DOMAIN
 from .coordinator import MiRegistrationCoordinator
+from .errors import invalid
+from .match_keys import ADDRESSES, Key, Look, MatchReason, connections_of, detail_keys, device_keys, looks_of, row_keys
 from .store import StoredKeys
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,47 +31,6 @@ INDEXED_PER_SLICE: Final = 100
 """So many things or devices are indexed at once; the event loop may do other work before the next ones."""
 MAX_SHARED: Final = 20
 """A key that more things or devices share tells nothing apart, like a serial number that a vendor never filled in."""
-MIN_DISTINCTIVE: Final = 4
-"""Shorter serial numbers and ids say too little to tell devices of different vendors apart."""
-MIN_DSK: Final = 16
-PLACEHOLDERS: Final = frozenset(
-    {
-        "default",
-        "defaultstring",
-        "n/a",
-        "none",
-        "notavailable",
-        "null",
-        "serial",
-        "serialnumber",
-        "undefined",
-        "unknown",
-    }
-)
-"""What firmware writes where a serial number should be."""
-
-
-class MatchReason(StrEnum):
-    """Why a managed thing and a local device are the same."""
-
-    CONFIRMED = "confirmed"
-    MAC_ADDRESS = "mac_address"
-    ZIGBEE_ADDRESS = "zigbee_address"
-    ZWAVE_ADDRESS = "zwave_address"
-    DSK = "dsk"
-    SERIAL_NUMBER = "serial_number"
-    CONNECTOR_DEVICE_ID = "connector_device_id"
-
-
-type Key = tuple[MatchReason, str]
-"""What two sides may share, and the digest of its value."""
-type Look = tuple[str, str, str]
-"""Brand, model and name as a person would compare them."""
-
-ADDRESSES: Final = frozenset(
-    {MatchReason.MAC_ADDRESS, MatchReason.ZIGBEE_ADDRESS, MatchReason.ZWAVE_ADDRESS, MatchReason.DSK}
-)
-"""The reasons that rest on what only GetManagedThing tells."""
 _STRENGTHS: Final = {
     MatchReason.CONFIRMED: 8,
     **dict.fromkeys(ADDRESSES, 4),
@@ -84,9 +38,6 @@ _STRENGTHS: Final = {
     MatchReason.CONNECTOR_DEVICE_ID: 1,
 }
 _ORDER: Final = {reason: position for position, reason in enumerate(MatchReason)}
-
-_ZWAVE_ADDRESS: Final = re.compile(r"(?:(?:0x)?(?P<hex>[0-9a-f]{8})|(?P<decimal>[0-9]{9,10}))[-:](?P<node>[0-9]{1,4})")
-_ZWAVE_JS_NODE: Final = re.compile(r"[0-9]+-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,125 +65,6 @@ class Suggestion:
 
     managed_thing_id: str
     device_id: str
-
-
-# --- keys -------------------------------------------------------------------------------------------------------
-
-
-def _key(reason: MatchReason, value: str, *, kind: str = "") -> Key:
-    return reason, hashlib.sha256(f"{reason}:{kind}:{value}".encode()).hexdigest()
-
-
-def normalized_serial(value: str | None) -> str | None:
-    """Return a serial number without case, spaces and dashes; ``None`` if it can't tell two devices apart."""
-    if value is None:
-        return None
-    text = re.sub(r"[\s\-\u2010-\u2015]", "", value).casefold()
-    return text if _is_distinctive(text) else None
-
-
-def _is_distinctive(text: str) -> bool:
-    return len(text) >= MIN_DISTINCTIVE and len(set(text)) > 1 and text not in PLACEHOLDERS
-
-
-def normalized_address(value: str) -> tuple[MatchReason, str] | None:
-    """Return the kind and the usual form of a MAC, Zigbee or Z-Wave address; ``None`` if the text isn't one.
-
-    MAC and Zigbee (EUI-64) addresses become ``aa:bb:…``, a Z-Wave address home id and node as Z-Wave JS writes them.
-    """
-    text = value.strip().lower()
-    if found := _ZWAVE_ADDRESS.fullmatch(text):
-        home = int(found["hex"], 16) if found["hex"] else int(found["decimal"])
-        return MatchReason.ZWAVE_ADDRESS, f"{home}-{int(found['node'])}"
-    digits = re.sub(r"[:.\-\s]", "", text.removeprefix("0x"))
-    if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{16}", digits) is None or len(set(digits)) == 1:
-        return None
-    reason = MatchReason.MAC_ADDRESS if len(digits) == 12 else MatchReason.ZIGBEE_ADDRESS
-    return reason, ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
-
-
-def _dsk_key(value: str) -> Key | None:
-    text = normalized_serial(value)
-    return _key(MatchReason.DSK, text) if text is not None and len(text) >= MIN_DSK else None
-
-
-def _row_keys(thing: ManagedThing) -> Iterator[Key]:
-    """Return the keys that a thing's row of the list gives."""
-    if (serial := normalized_serial(thing.serial_number)) is not None:
-        yield _key(MatchReason.SERIAL_NUMBER, serial)
-    if (connector_device_id := thing.connector_device_id) is not None:
-        if _is_distinctive(connector_device_id.casefold()):
-            yield _key(MatchReason.CONNECTOR_DEVICE_ID, connector_device_id, kind="identifier")
-        if (serial := normalized_serial(connector_device_id)) is not None:
-            yield _key(MatchReason.CONNECTOR_DEVICE_ID, serial, kind="serial")
-
-
-def _detail_keys(details: ManagedThingDetails) -> Iterator[Key]:
-    """Return the keys that only GetManagedThing gives."""
-    if details.mac_address is not None and (address := normalized_address(details.mac_address)) is not None:
-        yield _key(*address)
-    if details.device_specific_key is not None and (key := _dsk_key(details.device_specific_key)) is not None:
-        yield key
-
-
-def _connections(details: ManagedThingDetails) -> set[tuple[str, str]]:
-    """Return what links a thing's device to others in the device registry."""
-    match details.mac_address and normalized_address(details.mac_address):
-        case MatchReason.MAC_ADDRESS, address:
-            return {(dr.CONNECTION_NETWORK_MAC, address)}
-        case MatchReason.ZIGBEE_ADDRESS, address:
-            return {(dr.CONNECTION_ZIGBEE, address)}
-    return set()
-
-
-def _device_keys(device: dr.DeviceEntry) -> Iterator[Key]:
-    """Return the keys of a local device."""
-    if (serial := normalized_serial(device.serial_number)) is not None:
-        yield _key(MatchReason.SERIAL_NUMBER, serial)
-        yield _key(MatchReason.CONNECTOR_DEVICE_ID, serial, kind="serial")
-        if len(serial) >= MIN_DSK:
-            yield _key(MatchReason.DSK, serial)
-    for _, address in device.connections:
-        if (found := normalized_address(address)) is not None:
-            yield _key(*found)
-    # Some integrations still use identifiers of other lengths, or numbers, than the registry asks for.
-    for domain, *parts in device.identifiers:
-        for part in parts:
-            if isinstance(part, str):
-                yield from _identifier_keys(domain, part)
-
-
-def _identifier_keys(domain: str, identifier: str) -> Iterator[Key]:
-    """Return the keys of an identifier; many integrations identify a device by its address, with or without prefix."""
-    if _is_distinctive(identifier.casefold()):
-        yield _key(MatchReason.CONNECTOR_DEVICE_ID, identifier, kind="identifier")
-    if domain == "zwave_js" and _ZWAVE_JS_NODE.fullmatch(identifier):
-        yield _key(MatchReason.ZWAVE_ADDRESS, identifier)
-        return
-    _, _, last = identifier.rpartition("_")
-    if (found := normalized_address(last)) is not None and found[0] is not MatchReason.ZWAVE_ADDRESS:
-        yield _key(*found)
-    # A device that Z-Wave JS knows from its QR code but hasn't met yet has the DSK behind the prefix.
-    if (key := _dsk_key(last)) is not None:
-        yield key
-
-
-def _folded(text: str | None) -> str:
-    """Return the letters and digits of a text without case: AWS's names can't hold most other characters."""
-    return " ".join(re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text or "").casefold()).split())
-
-
-def _looks(brand: str | None, models: Iterable[str | None], names: Iterable[str | None]) -> tuple[Look, ...]:
-    """Return all ways a device can look; none if its brand, model or name isn't known."""
-    look = _folded(brand)
-    return tuple(
-        sorted(
-            (look, model, name)
-            for model in {*map(_folded, models)}
-            for name in {*map(_folded, names)}
-            if look and model and name
-        )
-    )
 
 
 class _Index[K]:
@@ -369,7 +201,7 @@ class Matcher:
             return []
         return [
             Suggestion(managed_thing_id=managed_thing_id, device_id=device_id)
-            for look in _looks(thing.brand, [thing.model], [thing.name])
+            for look in looks_of(thing.brand, [thing.model], [thing.name])
             for device_id in sorted(self._looks.holders(look))
             if device_id not in self._things_of and (managed_thing_id, device_id) not in self._store.unmatched
         ]
@@ -385,7 +217,7 @@ class Matcher:
         await self.async_settle()
         self._check_thing(managed_thing_id)
         if not self._check_not_own(device_id):
-            raise _invalid("device_not_found", device_id=device_id)
+            raise invalid("device_not_found", device_id=device_id)
         with self._store.undone_unless_stored():
             self._store.matches[managed_thing_id] = device_id
             self._store.unmatched.discard((managed_thing_id, device_id))
@@ -402,7 +234,7 @@ class Matcher:
         self._check_thing(managed_thing_id)
         remembered = self._store.matches.get(managed_thing_id) == device_id
         if not self._check_not_own(device_id) and not remembered:
-            raise _invalid("device_not_found", device_id=device_id)
+            raise invalid("device_not_found", device_id=device_id)
         with self._store.undone_unless_stored():
             if remembered:
                 del self._store.matches[managed_thing_id]
@@ -412,7 +244,7 @@ class Matcher:
 
     def _check_thing(self, managed_thing_id: str) -> None:
         if managed_thing_id not in self._coordinator.data.things_by_id:
-            raise _invalid("unknown_managed_thing", managed_thing_id=managed_thing_id)
+            raise invalid("unknown_managed_thing", managed_thing_id=managed_thing_id)
 
     def _check_not_own(self, device_id: str) -> bool:
         """Return whether a device exists; raises ``ServiceValidationError`` if it is one of this integration."""
@@ -421,7 +253,7 @@ class Matcher:
         if device is None:
             return False
         if self._is_own(device):
-            raise _invalid("own_device", device=device.name_by_user or device.name or device_id)
+            raise invalid("own_device", device=device.name_by_user or device.name or device_id)
         # The id of a device that was split by an update of Home Assistant is found too, but no device has it.
         return isinstance(device, dr.ChildDeviceEntry) or device_id in self._devices.keys
 
@@ -481,7 +313,7 @@ class Matcher:
         keys = _restored(stored)
         if self._fresh:
             addresses = (key for key in keys if key[0] in ADDRESSES)
-            keys = tuple(dict.fromkeys((*_row_keys(thing), *addresses)))
+            keys = tuple(dict.fromkeys((*row_keys(thing), *addresses)))
             self._keep(thing_id, StoredKeys(updated_at=stored.updated_at, keys=keys))
             if stored.updated_at == _version(thing):
                 self._unread.discard(thing_id)
@@ -507,8 +339,8 @@ class Matcher:
         keys: tuple[Key, ...] = ()
         looks: tuple[Look, ...] = ()
         if device.entry_type is not dr.DeviceEntryType.SERVICE:
-            keys = tuple(sorted(set(_device_keys(device))))
-            looks = _looks(device.manufacturer, (device.model, device.model_id), (device.name, device.name_by_user))
+            keys = tuple(sorted(set(device_keys(device))))
+            looks = looks_of(device.manufacturer, (device.model, device.model_id), (device.name, device.name_by_user))
         self._stale |= self._devices.put(device_id, keys)
         self._looks.put(device_id, looks)
 
@@ -625,10 +457,10 @@ class Matcher:
             raise
         else:
             self._failed.discard(thing_id)
-            keys = tuple(_detail_keys(details))
-            self._set_connections(thing_id, _connections(details))
+            keys = tuple(detail_keys(details))
+            self._set_connections(thing_id, connections_of(details))
         if thing_id in self._rows:
-            keys = tuple(dict.fromkeys((*_row_keys(self._rows[thing_id]), *keys)))
+            keys = tuple(dict.fromkeys((*row_keys(self._rows[thing_id]), *keys)))
             self._keep(thing_id, StoredKeys(updated_at=_version(thing), keys=keys))
             self._stale |= self._things.put(thing_id, keys)
             if _version(self._rows[thing_id]) == _version(thing):
@@ -661,7 +493,3 @@ def _version(thing: ManagedThing) -> str:
 def _restored(stored: StoredKeys) -> tuple[Key, ...]:
     """Return stored keys, but for those of a newer version."""
     return tuple((MatchReason(reason), digest) for reason, digest in stored.keys if reason in MatchReason)
-
-
-def _invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)

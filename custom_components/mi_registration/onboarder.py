@@ -8,14 +8,13 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 import logging
-import re
 from typing import Final
-import unicodedata
 from uuid import uuid4
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from .attempt import may_pass, read_back_pauses
 from .aws.errors import (
     AwsError,
     ConflictError,
@@ -30,46 +29,19 @@ from .aws.models import DiscoveredDevice, ManagedThing, ProvisioningStatus, Role
 from .const import CONF_OWNER, DOMAIN
 from .coordinator import MiRegistrationCoordinator
 from .device_discovery import DeviceDiscoveries, device_digest
-from .registrar import Attempt, Item, ItemStatus, Registrar, pauses
+from .names import brand_or_model, managed_thing_name
+from .registrar import Batch, Registrar
 from .store import Intent, IntentKind, Job, NotStoredError, Onboarding
+from .verdicts import Item, ItemStatus
 
 _LOGGER = logging.getLogger(__name__)
 
 CREATE_TRIES: Final = 3
 """How often one attempt sends a creation whose outcome stays unknown."""
 THROTTLED_TRIES: Final = 10
+"""How often one attempt sends a creation that is throttled; the quota spaces the tries out."""
 MERGE_SECONDS: Final = 1.0
 """How often the things created so far are shown while others are still being created."""
-NAME_LENGTH: Final = 128
-
-
-def managed_thing_name(name: str | None, digest: str, taken: Collection[str]) -> str:
-    """Return a name that AWS accepts (letters, digits, space, dot, underscore, hyphen; at most 128), unlike ``taken``.
-
-    The same input gives the same name. ``Küche/Licht`` becomes ``Küche-Licht``, ``Lamp (left)`` becomes ``Lamp left``;
-    if the result is taken by another thing, or nothing is left of it, part of the device's digest makes it unique.
-    """
-    text = unicodedata.normalize("NFC", name or "")
-    text = re.sub(r"(?<=\w)[/\\|:+&](?=\w)", "-", text)
-    kept = "".join(char if _is_allowed(char) else " " for char in text)
-    result = " ".join(kept.split())[:NAME_LENGTH].strip()
-    if result and result not in taken:
-        return result
-    candidate = ""
-    for length in range(8, len(digest) + 1, 8):
-        candidate = f"{(result or 'Device')[: NAME_LENGTH - length - 1].strip()} {digest[:length]}"
-        if candidate not in taken:
-            break
-    return candidate
-
-
-def _is_allowed(char: str) -> bool:
-    return char in " ._-" or unicodedata.category(char)[0] in "LN"
-
-
-def _brand_or_model(value: str | None) -> str | None:
-    """Return a brand or a model if AWS accepts it as it is; it is a detail, not worth a refusal."""
-    return value if value is not None and re.fullmatch(r"[A-Za-z0-9-_ ]{1,128}", value) else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,6 +72,8 @@ class Onboarder:
         self._queue = coordinator.store.queue
         self._discoveries = discoveries
         self._registrar = registrar
+        self._created: dict[tuple[str, str], str] = {}
+        """What was created for rows of discoveries, which were read before: nothing else tells of a hub's devices."""
         self._busy = asyncio.Lock()
         registrar.resume_onboardings = self.async_resume
 
@@ -122,7 +96,7 @@ class Onboarder:
                 (item.device_discovery_id, item.device_digest): item for item in self._queue.onboardings.values()
             }
             for row in rows:
-                row.managed_thing_id = self._discoveries.managed_thing_id(job, row.device)
+                row.managed_thing_id = self._managed_thing_id(job, row)
                 if row.managed_thing_id is not None:
                     # A power cut may have come between its creation and the next writing to the disk.
                     row.onboarding = waiting.get((job.device_discovery_id, row.digest))
@@ -157,16 +131,23 @@ class Onboarder:
             except AwsError as err:
                 _LOGGER.debug("Discovery %s can't be read for its onboardings: %s", discovery_id, err.code)
                 continue
-            digests = {onboarding.device_digest for onboarding in members}
-            found = [device for device in devices if device_digest(device) in digests]
-            gone = digests - {device_digest(device) for device in found}
-            for onboarding in members:
-                if onboarding.device_digest in gone:
-                    # AWS no longer has the row, so nobody can create the thing from it any more.
+            listed = {device_digest(device): device for device in devices}
+            # Of what AWS no longer lists nobody can create a thing any more.
+            gone = [onboarding for onboarding in members if onboarding.device_digest not in listed]
+            if gone:
+                for onboarding in gone:
                     self._queue.onboardings.pop(onboarding.client_token, None)
-            await self._store.async_keep_queue()
+                await self._store.async_keep_queue()
+            found = [listed[onboarding.device_digest] for onboarding in members if onboarding.device_digest in listed]
             if job is not None and found:
                 await self.async_onboard(job, found, association_id)
+
+    def _managed_thing_id(self, job: Job, row: _Row) -> str | None:
+        """Return the managed thing that exists for a row."""
+        if (found := self._discoveries.managed_thing_id(job, row.device)) is not None:
+            return found
+        created = self._created.get((job.device_discovery_id, row.digest))
+        return created if created in self._coordinator.data.things_by_id else None
 
     # --- carrying it out --------------------------------------------------------------------------------------
 
@@ -174,24 +155,27 @@ class Onboarder:
         """Put the onboardings on disk, then create and register side by side; the verdicts are left in the rows."""
         onboardings, left_out = dict(self._queue.onboardings), set(self._queue.left_out)
         self._enqueue(rows, account_association_id)
+        no_longer = left_out - self._queue.left_out
         try:
             await self._store.async_save_queue()
         except NotStoredError:
-            self._queue.onboardings, self._queue.left_out = onboardings, left_out
+            self._queue.onboardings = onboardings
+            # The user may have left out something else meanwhile.
+            self._queue.left_out |= no_longer
             raise
         self._registrar.async_show_pending()
         created: list[ManagedThing] = []
-        with self._registrar.attempt() as attempt:
+        with self._registrar.batch() as batch:
             async with asyncio.TaskGroup() as group:
                 showing = group.create_task(self._async_show(created))
                 async with asyncio.TaskGroup() as pipelines:
                     for row in rows:
                         pipelines.create_task(
-                            self._async_carry_out_one(job, row, account_association_id, attempt, created)
+                            self._async_carry_out_one(job, row, account_association_id, batch, created)
                         )
                 showing.cancel()
             self._coordinator.async_merge_things(created)
-            await self._registrar.async_settle(attempt)
+            await self._registrar.async_settle(batch)
             if account_association_id is None:
                 await self._async_wait_for_activation({thing.managed_thing_id for thing in created})
         for row in rows:
@@ -200,7 +184,7 @@ class Onboarder:
             if account_association_id is None:
                 row.status = self._status_of_created(row.managed_thing_id)
             else:
-                row.item = attempt.verdicts[(row.managed_thing_id, account_association_id)]
+                row.item = batch.verdicts[(row.managed_thing_id, account_association_id)]
         await self._store.async_keep_queue()
         self._registrar.async_show_pending()
         if any(isinstance(row.error, InvalidCredentialsError) for row in rows):
@@ -230,7 +214,7 @@ class Onboarder:
         job: Job,
         row: _Row,
         account_association_id: str | None,
-        attempt: Attempt,
+        batch: Batch,
         created: list[ManagedThing],
     ) -> None:
         """Bring one device as far as it goes now."""
@@ -243,6 +227,7 @@ class Onboarder:
             if row.managed_thing_id is None:
                 return
             if not exists:
+                self._created[job.device_discovery_id, row.digest] = row.managed_thing_id
                 created.append(_as_created(job, row, self._coordinator))
             self._queue.onboardings.pop(row.onboarding.client_token, None)
         if account_association_id is None or row.managed_thing_id is None:
@@ -257,7 +242,7 @@ class Onboarder:
             discovery_given=True,
         )
         try:
-            await self._registrar.async_send(attempt, intent)
+            await self._registrar.async_send(batch, intent)
         except NotStoredError as err:
             row.error = _not_stored(err)
             row.status = ItemStatus.FAILED
@@ -268,7 +253,7 @@ class Onboarder:
 
     async def _async_create(self, job: Job, row: _Row, onboarding: Onboarding) -> None:
         """Create the thing of a row; what is refused for good leaves the disk, anything else waits there."""
-        unknown = 0
+        failed = 0
         for _ in range(THROTTLED_TRIES):
             try:
                 row.managed_thing_id = await self._client.create_managed_thing(
@@ -278,8 +263,8 @@ class Onboarder:
                     client_token=onboarding.client_token,
                     name=row.name,
                     owner=self._coordinator.config_entry.options.get(CONF_OWNER),
-                    brand=_brand_or_model(row.device.brand),
-                    model=_brand_or_model(row.device.model),
+                    brand=brand_or_model(row.device.brand),
+                    model=brand_or_model(row.device.model),
                 )
             except ThrottledError as err:
                 row.error = err
@@ -289,15 +274,15 @@ class Onboarder:
                 break
             except AwsError as err:
                 row.error = err
-                unknown += 1
-                if not err.transient or unknown == CREATE_TRIES:
+                failed += 1
+                if not err.transient or failed == CREATE_TRIES:
                     break
             else:
                 row.error = None
                 return
         if row.error is None:
             return
-        if row.error.transient or isinstance(row.error, InvalidCredentialsError):
+        if may_pass(row.error):
             row.status = ItemStatus.QUEUED
         else:
             self._queue.onboardings.pop(onboarding.client_token, None)
@@ -323,7 +308,7 @@ class Onboarder:
 
     async def _async_wait_for_activation(self, managed_thing_ids: Collection[str]) -> None:
         """Give a hub's devices time to become ACTIVATED, which they do without a registration."""
-        for pause in pauses():
+        for pause in read_back_pauses():
             things = self._coordinator.data.things_by_id
             if all(
                 (thing := things.get(thing_id)) is not None
@@ -338,9 +323,9 @@ class Onboarder:
 
     def _status_of_existing(self, managed_thing_id: str, account_association_id: str | None) -> ItemStatus | None:
         """Return the verdict on a thing that exists and for which nothing has to be sent."""
-        if account_association_id is None:
-            return ItemStatus.ALREADY_REGISTERED
-        if self._coordinator.data.is_registered((managed_thing_id, account_association_id)):
+        if account_association_id is None or self._coordinator.data.is_registered(
+            (managed_thing_id, account_association_id)
+        ):
             return ItemStatus.ALREADY_REGISTERED
         return None
 

@@ -1,7 +1,11 @@
 """How often to poll an account that many gateways may share."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from random import randint, uniform
+from typing import Any, Self
+
+from .const import CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES
 
 THROTTLED_RETRY_SECONDS = (60.0, 300.0)
 """Seconds that a throttled poll waits for its repetition, by chance, so that gateways drift apart.
@@ -29,6 +33,11 @@ class Pacing:
         self._interval = interval
         self._stretch = 1.0
         self._throttled = 0
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Poll as often as an entry's options say."""
+        return cls(timedelta(minutes=options.get(CONF_SCAN_INTERVAL_MINUTES, DEFAULT_SCAN_INTERVAL_MINUTES)))
 
     @property
     def first_interval(self) -> timedelta:

@@ -14,10 +14,10 @@ from .aws.errors import AwsError
 from .aws.models import DiscoveredDevice
 from .aws.quota import background
 from .const import CONF_REGISTRATION_POLICY, DOMAIN, POLICY_AUTOMATIC, POLICY_SUGGEST
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import device_digest
-from .registrar import RegistrationState
 from .store import Job, NotStoredError
+from .verdicts import RegistrationState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,6 +32,18 @@ def is_left_out(data: MiRegistrationData, account_association_id: str, device: D
     thing_id = None if job is None else data.discoveries.managed_thing_id(job, device)
     keys = {(account_association_id, key) for key in (device_digest(device), thing_id) if key is not None}
     return not keys.isdisjoint(data.store.queue.left_out)
+
+
+async def async_leave_out(data: MiRegistrationData, account_association_id: str, digests: Collection[str]) -> None:
+    """Remember found devices that the user doesn't want; raises ``NotStoredError`` if that can't be put on disk."""
+    queue = data.store.queue
+    newly = {(account_association_id, digest) for digest in digests} - queue.left_out
+    queue.left_out |= newly
+    try:
+        await data.store.async_save_queue()
+    except NotStoredError:
+        queue.left_out -= newly
+        raise
 
 
 def wanted_devices(data: MiRegistrationData, account_association_id: str) -> list[DiscoveredDevice]:

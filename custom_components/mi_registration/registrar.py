@@ -6,148 +6,44 @@ cancelled. Whatever happens in between (a lost answer, an outage, a power cut) i
 
 import asyncio
 from collections import Counter
-from collections.abc import (
-    AsyncGenerator,
-    Callable,
-    Collection,
-    Coroutine,
-    Generator,
-    Iterable,
-    Mapping,
-    Set as AbstractSet,
-)
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Iterable, Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from itertools import groupby
 import logging
 from random import uniform
 from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, CoreState, HassJob, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .activity import Activity
-from .aws.errors import (
-    AccessDeniedError,
-    AwsError,
-    CannotConnectError,
-    ClockSkewError,
-    ConflictError,
-    InvalidCredentialsError,
-    InvalidRequestError,
-    NotFoundError,
-    ThrottledError,
-)
-from .aws.models import Registration, RegistrationStatus
+from .attempt import Attempt, Progress, may_be_sent, no_discovery
+from .aws.errors import AwsError, InvalidCredentialsError, NotFoundError
 from .aws.quota import background
 from .const import DOMAIN
-from .coordinator import MiRegistrationCoordinator, action_error, first_error_only
+from .coordinator import MiRegistrationCoordinator
 from .device_discovery import DeviceDiscoveries
 from .inventory import Pair
 from .store import Failure, Intent, IntentKind, NotStoredError
+from .verdicts import Item, ItemStatus, RegistrationState, best_state, thing_name
 
 _LOGGER = logging.getLogger(__name__)
 
-ROUNDS: Final = 3
-"""How often one attempt sends a pair whose outcome stays unknown, before it waits in the queue."""
-THROTTLED_TRIES: Final = 10
-"""How often one attempt sends a pair that is throttled; the quota spaces the tries out."""
-SENT_AT_ONCE: Final = 8
-"""How many requests of one attempt wait for their turn or their answer: what stops one stops nearly all the rest."""
-READ_BACK_SECONDS: Final = 60.0
-"""How long an attempt waits for the lists to show what AWS accepted."""
-LOST_ANSWER_SECONDS: Final = 15.0
-"""How long an attempt looks for the work of a request whose answer got lost, before it counts as not done."""
-READ_BACK_PAUSES: Final = (0.5, 8.0)
-"""The first pause between two looks at the lists, and the longest, in seconds."""
 RETRY_SECONDS: Final = (5.0, 900.0)
 """The first pause before another attempt, and the longest, in seconds."""
 ACCEPTED_FOR: Final = timedelta(minutes=15)
 """If no list shows a pair for so long after AWS accepted it, it is sent again."""
 
 
-class ItemStatus(StrEnum):
-    """What became of one pair of a request."""
-
-    REGISTERED = "registered"
-    PRE_ASSOCIATED = "pre_associated"
-    ALREADY_REGISTERED = "already_registered"
-    DEREGISTERED = "deregistered"
-    NOT_REGISTERED = "not_registered"
-    QUEUED = "queued"
-    PLANNED = "planned"
-    FAILED = "failed"
-
-
-class RegistrationState(StrEnum):
-    """How far a pair is, best first."""
-
-    ASSOCIATED = "associated"
-    PRE_ASSOCIATED = "pre_associated"
-    QUEUED = "queued"
-    FAILED = "failed"
-    NOT_REGISTERED = "not_registered"
-
-
-_RANK = {state: rank for rank, state in enumerate(RegistrationState)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """The verdict on one pair."""
-
-    managed_thing_id: str | None
-    """``None`` for a discovered device that doesn't exist as a managed thing yet."""
-    device_id: str | None
-    account_association_id: str | None
-    device_discovery_id: str | None
-    status: ItemStatus
-    error_code: str | None = None
-    error_message: str | None = None
-    request_id: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the form that actions answer with."""
-        return {**asdict(self), "status": self.status.value}
-
-
 @dataclass(slots=True)
-class _Progress:
-    """How far an attempt is with one intent."""
+class Batch:
+    """What one attempt works on, and who waits for what becomes of it."""
 
-    intent: Intent
-    before: Registration | None
-    """What the Inventory showed before anything was sent."""
-    accepted: bool = False
-    """AWS said yes; all that is left is to see it in the lists."""
-    error: AwsError | None = None
-    """The last thing that went wrong."""
-    request_id: str | None = None
-    unknown: bool = False
-    """A request left, and nobody knows whether its work was done."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One go at a batch of intents."""
-
-    progress: dict[Pair, _Progress] = field(default_factory=dict)
+    attempt: Attempt
     futures: dict[Pair, asyncio.Future[Item]] = field(default_factory=dict)
     verdicts: dict[Pair, Item] = field(default_factory=dict)
-    stop: AwsError | None = None
-    """Why nothing more is sent in this attempt."""
-    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENT_AT_ONCE))
-    stale_discoveries: set[tuple[str, str]] = field(default_factory=set)
-    """Managed things, each with a discovery job that AWS wouldn't take for it."""
-
-    def go_on_if_line_is_back(self) -> None:
-        """Send more after all if the line broke for a moment only, as the lists that could be read show."""
-        if isinstance(self.stop, CannotConnectError) and not any(p.unknown for p in self.progress.values()):
-            self.stop = None
 
 
 class Registrar:
@@ -159,7 +55,6 @@ class Registrar:
         self._discoveries = discoveries
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
-        self._client = coordinator.client
         self._store = coordinator.store
         self._queue = coordinator.store.queue
         self.resume_onboardings: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -171,12 +66,14 @@ class Registrar:
         """Pairs that are on their way to the disk, so that nobody may send them yet."""
         self._unknown: dict[Pair, IntentKind] = {}
         """Pairs for which nobody could find out yet whether the work of the last request was done."""
-        self._attempts: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
+        self._tries: dict[Pair, int] = dict.fromkeys(self._queue.intents, 1)
+        """How many attempts may have sent a pair, or would have if the cloud had been there."""
         self._last_errors: dict[Pair, AwsError] = {}
         self._pairs_of_thing: dict[str, set[Pair]] = {}
         self._unsub_retry: CALLBACK_TYPE | None = None
+        self._is_stopped = False
         for pair in (*self._queue.intents, *self._queue.failures):
-            self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+            self._index(pair)
 
     # --- what entities and actions read -----------------------------------------------------------------------
 
@@ -208,9 +105,7 @@ class Registrar:
 
     def state_of_thing(self, managed_thing_id: str) -> RegistrationState:
         """Return the best of a thing's states."""
-        return min(
-            self.states_of(managed_thing_id).values(), key=_RANK.__getitem__, default=RegistrationState.NOT_REGISTERED
-        )
+        return best_state(self.states_of(managed_thing_id).values())
 
     def last_error(self, managed_thing_id: str) -> str | None:
         """Return why a thing isn't registered, in AWS's words; ``None`` if nothing went wrong."""
@@ -283,7 +178,7 @@ class Registrar:
         for intent in intents:
             discovery_id = intent.device_discovery_id or found.get(intent.managed_thing_id)
             if discovery_id is None and not intent.start_discovery:
-                verdicts[intent.pair] = self._item(intent.pair, ItemStatus.FAILED, error=_no_discovery())
+                verdicts[intent.pair] = self._item(intent.pair, ItemStatus.FAILED, error=no_discovery())
             else:
                 verdicts[intent.pair] = self._item(intent.pair, ItemStatus.PLANNED, discovery_id)
         return verdicts
@@ -299,7 +194,7 @@ class Registrar:
         for pair in pairs:
             waiting = self._queue.intents.get(pair)
             nothing_there = pair not in self._coordinator.data.registrations_by_pair
-            if nothing_there and pair not in self._active and (waiting is None or pair not in self._attempts):
+            if nothing_there and pair not in self._active and (waiting is None or pair not in self._tries):
                 verdicts[pair] = self._item(pair, ItemStatus.NOT_REGISTERED)
                 if not dry_run:
                     cancelled.add(pair)
@@ -323,78 +218,6 @@ class Registrar:
                         self._forget(pair)
             verdicts |= await self._async_carry_out(intents, wait=True, unwanted=unwanted)
         return [verdicts[pair] for pair in pairs]
-
-    async def async_register_thing(self, managed_thing_id: str) -> None:
-        """Register one thing, from its button; raises ``HomeAssistantError`` if that can't be done or fails."""
-        association_id = await self._async_association_for(managed_thing_id)
-        if association_id in self._coordinator.data.unauthorized:
-            association = self._coordinator.data.associations_by_id[association_id]
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="authorization_expired",
-                translation_placeholders={"name": association.name or association_id},
-            )
-        self.raise_for_failures(await self.async_register([managed_thing_id], association_id))
-
-    async def _async_association_for(self, managed_thing_id: str) -> str:
-        """Return the one association that a thing can belong to; raises ``HomeAssistantError`` if that isn't clear.
-
-        That is the one it was registered with before, else one at the thing's own vendor, else one whose discoveries
-        list the thing.
-        """
-        inventory = self._coordinator.data
-        managed = self._coordinator.association_subentries.keys() & inventory.associations_by_id.keys()
-        thing = inventory.things_by_id[managed_thing_id]
-        candidates = {pair[1] for pair in self._queue.discovery_ids if pair[0] == managed_thing_id} & managed
-        if len(candidates) != 1:
-            candidates = {
-                association_id
-                for association_id in managed
-                if thing.connector_destination_id is None
-                or inventory.associations_by_id[association_id].connector_destination_id
-                == thing.connector_destination_id
-            }
-        if len(candidates) > 1:
-            try:
-                candidates = {
-                    association_id
-                    for association_id in sorted(candidates)
-                    if await self._discoveries.async_find([managed_thing_id], association_id, start=False)
-                }
-            except AwsError as err:
-                raise action_error(err) from err
-        if len(candidates) != 1:
-            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="choose_account_association")
-        return candidates.pop()
-
-    async def async_deregister_thing(self, managed_thing_id: str) -> None:
-        """Deregister one thing from all its associations, from its button; raises ``HomeAssistantError``."""
-        items: list[Item] = []
-        for association_id in sorted(self.states_of(managed_thing_id)):
-            items += await self.async_deregister([managed_thing_id], association_id)
-        self.raise_for_failures(items)
-
-    def raise_for_failures(self, items: Collection[Item]) -> None:
-        """Raise a ``HomeAssistantError`` that names every device that failed, if any did."""
-        failed = [item for item in items if item.status is ItemStatus.FAILED]
-        if not failed:
-            return
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="registration_failed",
-            translation_placeholders={
-                "failed": str(len(failed)),
-                "total": str(len(items)),
-                "devices": "; ".join(
-                    f"{self._name(item.managed_thing_id)} ({item.error_code}: {item.error_message})" for item in failed
-                ),
-            },
-        )
-
-    def _name(self, managed_thing_id: str | None) -> str:
-        """Return what a user knows a thing as."""
-        thing = self._coordinator.data.things_by_id.get(managed_thing_id or "")
-        return (thing.name if thing is not None else None) or managed_thing_id or "-"
 
     def _status_without_sending(self, pair: Pair, device_discovery_id: str | None) -> ItemStatus | None:
         """Return the verdict on a pair for which the newest Inventory shows that nothing has to be sent."""
@@ -454,11 +277,11 @@ class Registrar:
                 self._forget(pair)
                 if intent is not None:
                     queue.intents[pair] = intent
-                    self._attempts[pair] = 1
+                    self._tries[pair] = 1
                 if failure is not None:
                     queue.failures[pair] = failure
                 if intent is not None or failure is not None:
-                    self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+                    self._index(pair)
             raise
         finally:
             self._storing -= Counter(pairs)
@@ -512,60 +335,58 @@ class Registrar:
         todo = [
             intent
             for pair in pairs
-            if (intent := self._queue.intents.get(pair)) is not None
-            and (intent.kind is IntentKind.DEREGISTER or self._is_authorized(pair))
+            if (intent := self._queue.intents.get(pair)) is not None and may_be_sent(intent, self._coordinator.data)
         ]
         # What needs a discovery first may take minutes, and what doesn't must not wait for it.
-        for batch in ([intent for intent in todo if _is_ready(intent)], [i for i in todo if not _is_ready(i)]):
-            if batch:
-                attempt = Attempt()
-                for intent in batch:
-                    self._join(attempt, intent)
-                started |= attempt.futures
+        for is_ready in (True, False):
+            if intents := [intent for intent in todo if intent.is_ready is is_ready]:
+                batch = self._new_batch()
+                for intent in intents:
+                    self._join(batch, intent)
+                started |= batch.futures
                 self._entry.async_create_background_task(
-                    self._hass, self._async_attempt(attempt, user=user), f"{DOMAIN} attempt of {len(batch)} pairs"
+                    self._hass, self._async_attempt(batch, user=user), f"{DOMAIN} attempt of {len(intents)} pairs"
                 )
         return started
 
-    def _join(self, attempt: Attempt, intent: Intent) -> _Progress:
-        """Make an intent part of an attempt; until that ends no other one works on the pair."""
-        before = self._coordinator.data.registrations_by_pair.get(intent.pair)
-        progress = attempt.progress[intent.pair] = _Progress(intent, before)
-        progress.unknown = self._unknown.get(intent.pair) is intent.kind
-        self._active[intent.pair] = attempt.futures[intent.pair] = self._hass.loop.create_future()
-        return progress
+    def _new_batch(self) -> Batch:
+        return Batch(Attempt(self._coordinator, self._discoveries, self._count_try))
+
+    def _count_try(self, pair: Pair) -> None:
+        self._tries[pair] = self._tries.get(pair, 0) + 1
+
+    def _join(self, batch: Batch, intent: Intent) -> None:
+        """Make an intent part of a batch; until that ends no other one works on the pair."""
+        batch.attempt.add(intent, unknown=self._unknown.get(intent.pair) is intent.kind)
+        self._active[intent.pair] = batch.futures[intent.pair] = self._hass.loop.create_future()
 
     @contextmanager
-    def attempt(self) -> Generator[Attempt]:
-        """Give an attempt that pairs join one by one; whatever happens, those left over wait in the queue."""
-        attempt = Attempt()
+    def batch(self) -> Generator[Batch]:
+        """Give a batch that pairs join one by one; whatever happens, those left over wait in the queue."""
+        batch = self._new_batch()
         try:
-            yield attempt
+            yield batch
         finally:
-            self._end(attempt)
+            self._end(batch)
 
-    def _end(self, attempt: Attempt) -> None:
-        for pair, future in attempt.futures.items():
+    def _end(self, batch: Batch) -> None:
+        for pair, future in batch.futures.items():
             if self._active.get(pair) is future:
                 del self._active[pair]
             if not future.done():
                 future.set_result(self._item(pair, ItemStatus.QUEUED))
 
-    async def _async_attempt(self, attempt: Attempt, *, user: bool) -> None:
+    async def _async_attempt(self, batch: Batch, *, user: bool) -> None:
         """Bring a batch as far as it goes now; what is left waits in the queue for another attempt."""
         try:
             with nullcontext() if user else background():
-                await self._async_find_discoveries(attempt)
-                await self._async_rounds(attempt)
-                if self._forget_stale_discoveries(attempt):
-                    await self._async_find_discoveries(attempt)
-                    await self._async_rounds(attempt)
-            await self._async_finish(attempt)
+                await batch.attempt.async_run()
+            await self._async_finish(batch)
         finally:
-            self._end(attempt)
+            self._end(batch)
         self._schedule_retry()
 
-    async def async_send(self, attempt: Attempt, intent: Intent) -> None:
+    async def async_send(self, batch: Batch, intent: Intent) -> None:
         """Put one more intent on disk and send it, unless it is done; its verdict comes with :meth:`async_settle`.
 
         Raises ``NotStoredError`` if the disk takes nothing, then nothing was sent.
@@ -573,207 +394,22 @@ class Registrar:
         while (busy := self._active.get(intent.pair)) is not None:
             await asyncio.wait([busy])
         if (status := self._status_without_sending(intent.pair, None)) is not None:
-            attempt.verdicts[intent.pair] = self._item(intent.pair, status, intent.device_discovery_id)
+            batch.verdicts[intent.pair] = self._item(intent.pair, status, intent.device_discovery_id)
             return
         async with self._stored([intent.pair]):
             self._enqueue(intent)
-        await self._async_send(attempt, self._join(attempt, intent))
+        self._join(batch, intent)
+        await batch.attempt.async_send(intent.pair)
 
-    async def async_settle(self, attempt: Attempt) -> None:
-        """Read back what was sent and bring it as far as it goes now; the verdicts are in the attempt then."""
-        await self._async_read_back(attempt)
-        await self._async_rounds(attempt)
-        await self._async_finish(attempt)
-        self._end(attempt)
+    async def async_settle(self, batch: Batch) -> None:
+        """Read back what was sent and bring it as far as it goes now; the verdicts are in the batch then."""
+        await batch.attempt.async_settle()
+        await self._async_finish(batch)
         self._schedule_retry()
 
-    def _enqueue(self, intent: Intent) -> None:
-        self._forget(intent.pair)
-        self._queue.intents[intent.pair] = intent
-        self._pairs_of_thing.setdefault(intent.managed_thing_id, set()).add(intent.pair)
-
-    async def _async_find_discoveries(self, attempt: Attempt) -> None:
-        """Find the discovery job for each thing that still needs one; a failure is left in its ``progress``."""
-        needing = sorted(
-            (progress for progress in attempt.progress.values() if not _is_ready(progress.intent)),
-            key=lambda progress: (progress.intent.account_association_id, progress.intent.start_discovery),
-        )
-        for (association_id, start), group in groupby(
-            needing, key=lambda progress: (progress.intent.account_association_id, progress.intent.start_discovery)
-        ):
-            members = {progress.intent.managed_thing_id: progress for progress in group}
-            try:
-                found = await self._discoveries.async_find(
-                    members, association_id, start=start, excluded=attempt.stale_discoveries
-                )
-            except AwsError as err:
-                for progress in members.values():
-                    progress.error = err
-                continue
-            for thing_id, progress in members.items():
-                if (discovery_id := found.get(thing_id)) is None:
-                    progress.error = progress.error or _no_discovery()
-                    continue
-                progress.error = None
-                progress.intent = self._replace(progress.intent, device_discovery_id=discovery_id)
-
-    def _forget_stale_discoveries(self, attempt: Attempt) -> bool:
-        """Prepare another try for pairs whose discovery job AWS no longer takes; return whether there are any.
-
-        Not for a job that the user named. AWS doesn't document which error it gives for an old job.
-        """
-        again = False
-        for pair, progress in attempt.progress.items():
-            intent = progress.intent
-            if (
-                isinstance(progress.error, InvalidRequestError | NotFoundError | ConflictError)
-                and intent.kind is IntentKind.REGISTER
-                and intent.device_discovery_id is not None
-                and not intent.discovery_given
-            ):
-                attempt.stale_discoveries.add((pair[0], intent.device_discovery_id))
-                self._queue.discovery_ids.pop(pair, None)
-                progress.intent = self._replace(intent, device_discovery_id=None)
-                again = True
-        return again
-
-    def _replace(self, intent: Intent, **changes: Any) -> Intent:
-        """Change an intent, in the queue too unless a newer wish took its place there."""
-        changed = replace(intent, **changes)
-        if self._queue.intents.get(intent.pair) is intent:
-            self._queue.intents[intent.pair] = changed
-        return changed
-
-    async def _async_rounds(self, attempt: Attempt) -> None:
-        """Send what isn't accepted yet, read back, and send again what got lost on the way."""
-        for _ in range(ROUNDS):
-            if any(progress.unknown for progress in attempt.progress.values()):
-                # Sent a while ago: by now the lists show it, or it got lost.
-                await self._async_read_back(attempt, once=True)
-            todo = [
-                progress
-                for progress in attempt.progress.values()
-                if not progress.accepted
-                and not progress.unknown
-                and _is_ready(progress.intent)
-                and _retryable(progress)
-            ]
-            if not todo or attempt.stop is not None:
-                return
-            with first_error_only():
-                async with asyncio.TaskGroup() as group:
-                    for progress in todo:
-                        group.create_task(self._async_send(attempt, progress))
-            await self._async_read_back(attempt)
-            attempt.go_on_if_line_is_back()
-
-    async def _async_send(self, attempt: Attempt, progress: _Progress) -> None:
-        """Send one pair's request, again while it is throttled; the verdict is left in ``progress``."""
-        intent = progress.intent
-        for tries in range(THROTTLED_TRIES):
-            async with attempt.gate:
-                if attempt.stop is not None:
-                    progress.error = progress.error or attempt.stop
-                    return
-                if intent.kind is IntentKind.REGISTER and not self._is_authorized(intent.pair):
-                    return
-                if self._is_done_meanwhile(progress):
-                    progress.accepted = True
-                    progress.error = None
-                    return
-                if tries == 0:
-                    # The pause before the next attempt grows with attempts; the tries of one are spaced by the quota.
-                    self._attempts[intent.pair] = self._attempts.get(intent.pair, 0) + 1
-                try:
-                    progress.request_id = await self._async_request(intent)
-                except ThrottledError as err:
-                    progress.error = err
-                    continue
-                except AwsError as err:
-                    progress.error = err
-                    progress.unknown = err.transient or isinstance(err, ConflictError)
-                    if isinstance(
-                        err, AccessDeniedError | CannotConnectError | ClockSkewError | InvalidCredentialsError
-                    ):
-                        attempt.stop = err
-                    return
-                progress.accepted = True
-                progress.error = None
-                return
-
-    def _is_done_meanwhile(self, progress: _Progress) -> bool:
-        """Whether a pair was registered since the attempt began: by a request whose answer got lost, or elsewhere."""
-        before = progress.before
-        return (
-            progress.intent.kind is IntentKind.REGISTER
-            and (before is None or before.status is not RegistrationStatus.ASSOCIATED)
-            and self._coordinator.data.is_registered(progress.intent.pair)
-        )
-
-    async def _async_request(self, intent: Intent) -> str | None:
-        """Send an intent once; returns AWS's request id, raises ``AwsError``."""
-        if intent.kind is IntentKind.REGISTER:
-            return await self._client.register_account_association(
-                managed_thing_id=intent.managed_thing_id,
-                account_association_id=intent.account_association_id,
-                device_discovery_id=intent.device_discovery_id or "",
-            )
-        return await self._client.deregister_account_association(
-            managed_thing_id=intent.managed_thing_id, account_association_id=intent.account_association_id
-        )
-
-    async def _async_read_back(self, attempt: Attempt, *, once: bool = False) -> None:
-        """Read the lists until they show what was accepted, and settle what may or may not have been done.
-
-        It reads the pages of each association concerned, not one call per pair.
-        """
-        open_pairs = {
-            pair: progress for pair, progress in attempt.progress.items() if progress.accepted or progress.unknown
-        }
-        by_association = groupby(sorted(open_pairs), key=lambda pair: pair[1])
-        with first_error_only():
-            async with asyncio.TaskGroup() as group:
-                for association_id, pairs in by_association:
-                    group.create_task(
-                        self._async_read_back_association(
-                            association_id, [open_pairs[pair] for pair in pairs], once=once
-                        )
-                    )
-
-    async def _async_read_back_association(self, association_id: str, todo: list[_Progress], *, once: bool) -> None:
-        looked_for = 0.0
-        for pause in (None,) if once else (*pauses(), None):
-            try:
-                rows = await self._client.list_managed_thing_account_associations(account_association_id=association_id)
-            except AwsError as err:
-                _LOGGER.debug("Reading back association %s failed: %s", association_id, err.code)
-                return
-            self._coordinator.async_merge_registrations(association_id, rows)
-            shown = {(row.managed_thing_id, row.account_association_id): row for row in rows}
-            for progress in todo:
-                if progress.unknown and _is_shown(progress, shown):
-                    progress.accepted = True
-                    progress.unknown = False
-                    progress.error = None
-            waiting = [p for p in todo if p.unknown or not self._is_complete(p.intent, shown)]
-            if pause is None or not waiting or (looked_for >= LOST_ANSWER_SECONDS and all(p.unknown for p in waiting)):
-                break
-            await asyncio.sleep(pause)
-            looked_for += pause
-        for progress in todo:
-            if progress.unknown:
-                # The lists were read and don't show it: the request, or its work, got lost.
-                progress.unknown = False
-
-    def _is_complete(self, intent: Intent, shown: Mapping[Pair, Registration]) -> bool:
-        """Whether the lists show that an intent is through."""
-        if intent.kind is IntentKind.DEREGISTER:
-            return intent.pair not in shown
-        return self._coordinator.data.is_registered(intent.pair)
-
-    async def _async_finish(self, attempt: Attempt) -> None:
+    async def _async_finish(self, batch: Batch) -> None:
         """Turn what an attempt found out into verdicts, and take off the disk what is through."""
-        verdicts = attempt.verdicts
+        verdicts, attempt = batch.verdicts, batch.attempt
         for pair, progress in attempt.progress.items():
             self._unknown.pop(pair, None)
             if progress.unknown:
@@ -787,17 +423,17 @@ class Registrar:
                 self._last_errors[pair] = progress.error
         await self._store.async_keep_queue()
         self._touch(verdicts)
-        if isinstance(attempt.stop, InvalidCredentialsError):
+        if any(isinstance(progress.error, InvalidCredentialsError) for progress in attempt.progress.values()):
             self._entry.async_start_reauth(self._hass)
         for pair, item in verdicts.items():
-            if (future := attempt.futures.get(pair)) is not None and not future.done():
+            if (future := batch.futures.get(pair)) is not None and not future.done():
                 future.set_result(item)
         # Whoever got a verdict may ask for the pair again at once.
-        self._end(attempt)
+        self._end(batch)
         if any(progress.accepted for progress in attempt.progress.values()):
             await self._coordinator.async_request_refresh()
 
-    def _verdict(self, pair: Pair, progress: _Progress) -> Item:
+    def _verdict(self, pair: Pair, progress: Progress) -> Item:
         """Return the verdict on a pair, and forget or keep its intent accordingly."""
         intent, error = progress.intent, progress.error
         registering = intent.kind is IntentKind.REGISTER
@@ -811,7 +447,7 @@ class Registrar:
                 self._forget(pair)
             else:
                 self._queue.intents[pair] = replace(intent, accepted_at=dt_util.utcnow())
-                self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+                self._index(pair)
                 self._last_errors.pop(pair, None)
             done = self._coordinator.data.is_registered(pair)
             return self._item(
@@ -820,7 +456,7 @@ class Registrar:
                 intent.device_discovery_id,
                 request_id=progress.request_id,
             )
-        if error is None or error.transient or isinstance(error, InvalidCredentialsError):
+        if error is None or not progress.is_refused:
             return self._item(pair, ItemStatus.QUEUED, intent.device_discovery_id, error)
         self._forget(pair)
         if not registering and isinstance(error, NotFoundError):
@@ -832,13 +468,13 @@ class Registrar:
             request_id=error.request_id,
             failed_at=dt_util.utcnow(),
         )
-        self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+        self._index(pair)
         self._coordinator.async_announce(
             pair[1],
             Activity.REGISTRATION_FAILED,
             {
                 "managed_thing_id": pair[0],
-                "name": self._name(pair[0]),
+                "name": thing_name(pair[0], self._coordinator.data),
                 "error_code": error.code,
                 "error_message": error.message,
             },
@@ -857,8 +493,8 @@ class Registrar:
         if restored := self._unauthorized - inventory.unauthorized:
             for pair in self._queue.intents:
                 if pair[1] in restored:
-                    self._attempts[pair] = 0
-            self.async_stop()
+                    self._tries[pair] = 0
+            self._cancel_retry()
         self._unauthorized = inventory.unauthorized
         if self._unsub_retry is None:
             self._schedule_retry()
@@ -892,19 +528,21 @@ class Registrar:
             )
             self._touch(settled)
 
-    def _is_authorized(self, pair: Pair) -> bool:
-        """Whether AWS may act for the end user; if not, what waits goes on waiting until they authorize it again."""
-        return pair[1] not in self._coordinator.data.unauthorized
-
     @callback
     def _schedule_retry(self) -> None:
-        """Set the timer for the next attempt at what waits; later the more often it was tried."""
-        self.async_stop()
-        waiting = [intent for pair, intent in self._queue.intents.items() if not self._is_busy(pair)]
-        delays = [self._pause_before(intent) for intent in waiting]
+        """Set the timer for the next attempt at what waits; later the more often it was tried.
+
+        What waits for an authorization needs none: the Inventory that shows it sets the timer.
+        """
+        self._cancel_retry()
+        delays = [
+            self._pause_before(intent)
+            for pair, intent in self._queue.intents.items()
+            if not self._is_busy(pair) and may_be_sent(intent, self._coordinator.data)
+        ]
         if self._queue.onboardings:
             delays.append(_pause_after(self._onboarding_tries))
-        if delays and not self._hass.is_stopping and self._hass.state is not CoreState.stopped:
+        if delays and not self._is_stopped and not self._hass.is_stopping and self._hass.state is not CoreState.stopped:
             self._unsub_retry = async_call_later(
                 self._hass,
                 min(delays),
@@ -924,7 +562,7 @@ class Registrar:
         """Return how many seconds an intent waits for its next attempt."""
         if intent.accepted_at is not None:
             return max(0.0, (intent.accepted_at + ACCEPTED_FOR - dt_util.utcnow()).total_seconds())
-        return _pause_after(self._attempts.get(intent.pair, 0))
+        return _pause_after(self._tries.get(intent.pair, 0))
 
     async def _async_retry(self) -> None:
         """Try again what waits, once the newest Inventory is good enough to decide on."""
@@ -933,7 +571,7 @@ class Registrar:
         if not self._coordinator.last_update_success:
             self._onboarding_tries += 1
             for pair in self._queue.intents:
-                self._attempts[pair] = self._attempts.get(pair, 0) + 1
+                self._count_try(pair)
             self._schedule_retry()
             return
         # The synchronisation may be so fresh that its listeners were not all told yet.
@@ -943,7 +581,7 @@ class Registrar:
             pair
             for pair, intent in self._queue.intents.items()
             if not self._is_busy(pair)
-            and self._is_authorized(pair)
+            and may_be_sent(intent, self._coordinator.data)
             and (intent.accepted_at is None or now >= intent.accepted_at + ACCEPTED_FOR)
         ]
         if due:
@@ -968,18 +606,32 @@ class Registrar:
 
     @callback
     def async_stop(self) -> None:
-        """Stop the timer; what waits is on disk."""
+        """Plan no further attempt, though one be under way; what waits is on disk."""
+        self._is_stopped = True
+        self._cancel_retry()
+
+    def _cancel_retry(self) -> None:
         if self._unsub_retry is not None:
             self._unsub_retry()
             self._unsub_retry = None
 
     # --- small things -----------------------------------------------------------------------------------------
 
+    def _enqueue(self, intent: Intent) -> None:
+        """Put an intent into the queue, in place of what is known of its pair."""
+        self._forget(intent.pair)
+        self._queue.intents[intent.pair] = intent
+        self._index(intent.pair)
+
+    def _index(self, pair: Pair) -> None:
+        """Let a thing's entities find a pair that has an intent or a failure."""
+        self._pairs_of_thing.setdefault(pair[0], set()).add(pair)
+
     def _forget(self, pair: Pair) -> None:
         """Drop a pair's intent and failure."""
         self._queue.intents.pop(pair, None)
         self._queue.failures.pop(pair, None)
-        self._attempts.pop(pair, None)
+        self._tries.pop(pair, None)
         self._last_errors.pop(pair, None)
         if (pairs := self._pairs_of_thing.get(pair[0])) is not None:
             pairs.discard(pair)
@@ -1037,42 +689,7 @@ class Registrar:
                 return self._item(pair, ItemStatus.NOT_REGISTERED)
 
 
-def pauses() -> Generator[float]:
-    """Give the pauses between looks at the lists, longer and longer, until it is no use to look on."""
-    pause, longest = READ_BACK_PAUSES
-    total = 0.0
-    while total < READ_BACK_SECONDS:
-        yield pause
-        total += pause
-        pause = min(pause * 2, longest)
-
-
 def _pause_after(tries: int) -> float:
     """Return how many seconds to wait after so many tries."""
     first, longest = RETRY_SECONDS
     return min(longest, first * float(2 ** min(tries, 16))) * uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
-
-
-def _is_ready(intent: Intent) -> bool:
-    """Whether all that a request needs is known."""
-    return intent.kind is IntentKind.DEREGISTER or intent.device_discovery_id is not None
-
-
-def _no_discovery() -> NotFoundError:
-    """Return the failure of a thing that no discovery lists, in the user's language."""
-    reason = HomeAssistantError(translation_domain=DOMAIN, translation_key="no_device_discovery")
-    return NotFoundError(str(reason), code="no_device_discovery", operation="ListDiscoveredDevices", iam_action="")
-
-
-def _retryable(progress: _Progress) -> bool:
-    """Whether sending a pair again in the same attempt makes sense."""
-    error = progress.error
-    return error is None or (error.transient and not isinstance(error, ThrottledError))
-
-
-def _is_shown(progress: _Progress, shown: Mapping[Pair, Registration]) -> bool:
-    """Whether the lists show that a request whose answer got lost did its work."""
-    row = shown.get(progress.intent.pair)
-    if progress.intent.kind is IntentKind.DEREGISTER:
-        return row is None
-    return row is not None and (row.status is RegistrationStatus.ASSOCIATED or progress.before is None)

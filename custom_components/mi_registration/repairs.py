@@ -16,11 +16,12 @@ from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, Sel
 from .aws.errors import AwsError
 from .aws.models import AccountAssociation, AssociationState, DiscoveredDevice
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, action_error
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import device_digest
-from .policies import is_left_out
-from .registrar import Item, ItemStatus
+from .errors import action_error
+from .policies import async_leave_out, is_left_out
 from .store import NotStoredError
+from .verdicts import Item, ItemStatus
 
 CONF_DEVICES = "devices"
 
@@ -213,10 +214,8 @@ class DevicesFoundRepairFlow(MiRegistrationRepairFlow):
         placeholders = {"name": association.name or self._association_id, "failures": ""}
         if user_input is not None:
             chosen = [device for digest, device in devices.items() if digest in user_input[CONF_DEVICES]]
-            left_out = {(self._association_id, digest) for digest in devices.keys() - set(user_input[CONF_DEVICES])}
             try:
-                data.store.queue.left_out |= left_out
-                await data.store.async_save_queue()
+                await async_leave_out(data, self._association_id, devices.keys() - set(user_input[CONF_DEVICES]))
                 items = await data.onboarder.async_onboard(job, chosen, self._association_id)
             except NotStoredError as err:
                 placeholders["failures"] = str(err)

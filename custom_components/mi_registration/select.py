@@ -9,7 +9,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import CONF_REGISTRATION_POLICY, POLICY_AUTOMATIC, POLICY_MANUAL, POLICY_SUGGEST
-from .coordinator import DeviceKind, MiRegistrationConfigEntry
+from .coordinator import DeviceKind
+from .data import MiRegistrationConfigEntry
 from .entity import MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
 
 PARALLEL_UPDATES = 0

@@ -12,10 +12,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .account_lists import CloudList
 from .aws.models import AssociationState, DiscoveryStatus, ProvisioningStatus
-from .coordinator import CloudList, DeviceKind, MiRegistrationConfigEntry, MiRegistrationData
+from .coordinator import DeviceKind
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .entity import Descriptions, MiRegistrationEntity, MiRegistrationEntityDescription, async_setup_platform
-from .registrar import RegistrationState
+from .verdicts import RegistrationState
 
 PARALLEL_UPDATES = 0
 

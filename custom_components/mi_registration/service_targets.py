@@ -9,12 +9,12 @@ import voluptuous as vol
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 
 from .aws.identifiers import ACCOUNT_ASSOCIATION_ID, CONNECTOR_DEVICE_ID, DEVICE_DISCOVERY_ID, MANAGED_THING_ID
 from .const import CONF_ACCOUNT_ASSOCIATION_ID, DOMAIN
-from .coordinator import MiRegistrationConfigEntry
+from .data import MiRegistrationConfigEntry
+from .errors import invalid
 from .store import Job
 
 ATTR_ASSOCIATION_DEVICE_ID: Final = "association_device_id"
@@ -47,11 +47,6 @@ THING_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(ATTR_DEVICE_ID): TEXTS,
     vol.Optional(ATTR_MANAGED_THING_ID): TEXTS,
 }
-
-
-def invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return what is raised for a call that can't be carried out as it is."""
-    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)
 
 
 def checked_id[T: (str, str | None)](field: str, value: T) -> T:

@@ -17,9 +17,9 @@ from homeassistant.util.json import JsonValueType
 from .aws.errors import AwsError
 from .aws.models import DiscoveredDevice, DiscoveryStatus, DiscoveryType
 from .const import DOMAIN
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, action_error
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 from .device_discovery import DEFAULT_TIMEOUT, MAX_CONNECTOR_DEVICE_IDS, DiscoveryRequest
-from .registrar import Item, ItemStatus, RegistrationState
+from .errors import action_error, invalid
 from .service_targets import (
     ACCOUNT_FIELDS,
     ASSOCIATION_FIELDS,
@@ -33,7 +33,6 @@ from .service_targets import (
     async_entry_to_write,
     async_named_job,
     checked_id,
-    invalid,
     named_association,
     named_hub,
     require_authorization,
@@ -42,6 +41,7 @@ from .service_targets import (
     required_things,
 )
 from .store import Job
+from .verdicts import Item, ItemStatus, RegistrationState, raise_for_failures
 
 ATTR_BRAND: Final = "brand"
 ATTR_CUSTOM_PROTOCOL_DETAIL: Final = "custom_protocol_detail"
@@ -218,7 +218,7 @@ async def _async_onboard(call: ServiceCall) -> ServiceResponse:
         )
     require_job_of(job, target)
     if job.is_running:
-        job = (await data.discoveries.async_wait(job)).job
+        job = await data.discoveries.async_wait(job)
     devices = [device for device in await data.discoveries.async_devices(job) if _is_wanted(call, device)]
     items = await _in_background(
         entry,
@@ -237,7 +237,7 @@ async def _async_start_discovery(call: ServiceCall) -> ServiceResponse:
         require_authorization(entry, request.account_association_id)
     job = await data.discoveries.async_start(request, timeout=call.data[ATTR_TIMEOUT])
     if call.data[ATTR_WAIT]:
-        job = (await data.discoveries.async_wait(job)).job
+        job = await data.discoveries.async_wait(job)
     if call.return_response:
         return _job_answer(data, job)
     if call.data[ATTR_WAIT] and job.status is not DiscoveryStatus.SUCCEEDED:
@@ -346,7 +346,7 @@ def _answer(call: ServiceCall, data: MiRegistrationData, items: list[Item]) -> S
     """Return the verdicts; raise for failures that the caller wouldn't see otherwise."""
     total_failure = all(item.status is ItemStatus.FAILED for item in items)
     if not call.data[ATTR_DRY_RUN] and (total_failure or not call.return_response):
-        data.registrar.raise_for_failures(items)
+        raise_for_failures(items, data.coordinator.data)
     if not call.return_response:
         return None
     return cast(
@@ -404,6 +404,10 @@ def _discovery_request(call: ServiceCall, entry: MiRegistrationConfigEntry) -> D
     is_cloud = discovery_type is DiscoveryType.CLOUD
     association_id = named_association(call, entry)
     hub_id = named_hub(call, entry)
+    if is_cloud and hub_id is not None:
+        raise invalid("hub_not_used")
+    if not is_cloud and association_id is not None:
+        raise invalid("account_association_not_used")
     if is_cloud and association_id is None:
         raise invalid("no_account_association")
     if not is_cloud and hub_id is None:
@@ -423,8 +427,8 @@ def _discovery_request(call: ServiceCall, entry: MiRegistrationConfigEntry) -> D
             raise invalid("field_of_other_discovery", field=field, discovery_type=wanted.lower())
     return DiscoveryRequest(
         discovery_type=discovery_type,
-        account_association_id=association_id if is_cloud else None,
-        controller_id=None if is_cloud else hub_id,
+        account_association_id=association_id,
+        controller_id=hub_id,
         connector_device_ids=device_ids,
         custom_protocol_detail=detail,
         install_code=call.data.get(ATTR_INSTALL_CODE),

@@ -8,14 +8,14 @@ model marks sensitive.
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 import logging
 from pathlib import Path
 from typing import Any, Final, Self, override
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
@@ -75,6 +75,11 @@ class Intent:
     def pair(self) -> Pair:
         """Managed thing id and account association id; at most one intent is kept for each."""
         return (self.managed_thing_id, self.account_association_id)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all that a request needs is known."""
+        return self.kind is IntentKind.DEREGISTER or self.device_discovery_id is not None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the stored form."""
@@ -196,7 +201,7 @@ class Job:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Restore the stored form; raises ``KeyError``, ``TypeError`` or ``ValueError`` if it isn't one."""
         times = {
             name: None if data[name] is None else datetime.fromisoformat(data[name])
@@ -265,6 +270,13 @@ class Queue:
     """Association id, and the digest of a device that a discovery for it found: each is announced once."""
     left_out: set[tuple[str, str]] = field(default_factory=set)
     """Association id, and the managed thing id or device digest that the user doesn't want registered with it."""
+
+    def replace(self, intent: Intent, **changes: Any) -> Intent:
+        """Return a changed intent, which takes the place of the other unless a newer wish did so before."""
+        changed = replace(intent, **changes)
+        if self.intents.get(intent.pair) is intent:
+            self.intents[intent.pair] = changed
+        return changed
 
     def as_dict(self) -> dict[str, Any]:
         """Return the stored form."""
@@ -436,6 +448,7 @@ class MatchingStore:
             self.matches, self.unmatched = matches, unmatched
             raise
 
+    @callback
     def async_keep(self) -> None:
         """Write everything soon; a stream of changes doesn't put it off."""
         if not self._due and not self._closed:
@@ -518,6 +531,7 @@ class RegistrationStore:
         if self._is_queue_due:
             await self.async_keep_queue()
 
+    @callback
     def async_keep_inventory(self, inventory: Inventory, as_of: datetime) -> None:
         """Remember an Inventory and when the whole of it was read; write it soon if there is something new in it."""
         self.as_of = as_of

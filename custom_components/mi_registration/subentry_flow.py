@@ -21,6 +21,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
+from .associations import association_subentry
 from .aws.errors import AwsError, NotFoundError
 from .aws.identifiers import ASSOCIATION_NAME
 from .aws.models import AccountAssociation, AssociationState, ConnectorDestination
@@ -34,7 +35,7 @@ from .const import (
     POLICY_SUGGEST,
     SUBENTRY_ACCOUNT_ASSOCIATION,
 )
-from .coordinator import MiRegistrationConfigEntry, MiRegistrationData, association_subentry
+from .data import MiRegistrationConfigEntry, MiRegistrationData
 
 _FLOW_ERRORS = frozenset({"access_denied", "cannot_connect", "clock_skew", "invalid_auth", "sdk_too_old", "throttled"})
 
@@ -227,7 +228,9 @@ class AccountAssociationSubentryFlow(ConfigSubentryFlow):
             try:
                 await data.client.delete_account_association(self._association.account_association_id)
             except NotFoundError:
-                return self.async_abort(reason="account_association_gone", description_placeholders=self._names)
+                # AWS doesn't document what it answers if things are still registered: the list tells.
+                await self._async_read_association()
+                raise
         await data.coordinator.async_request_refresh()
         return self.async_abort(reason="account_association_deleted", description_placeholders=self._names)
 

@@ -9,7 +9,7 @@ from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_ENDPOINT_URL, CONF_REGION, DOMAIN
-from .coordinator import MiRegistrationConfigEntry
+from .data import MiRegistrationConfigEntry
 
 
 @callback

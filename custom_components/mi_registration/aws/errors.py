@@ -58,10 +58,13 @@ class AwsError(Exception):
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """What a translated text can say of this failure."""
+        """What a translated text can say of this failure.
+
+        The message comes without its full stop, since the texts go on behind it.
+        """
         return {
             "code": self.code,
-            "message": self.message,
+            "message": self.message.removesuffix("."),
             "operation": self.operation,
             "iam_action": self.iam_action,
             "request_id": self.request_id or "-",
