@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.mi_registration import registrar
+from custom_components.mi_registration import attempt
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.coordinator import MiRegistrationCoordinator, MiRegistrationData
+from custom_components.mi_registration.coordinator import MiRegistrationCoordinator
+from custom_components.mi_registration.data import MiRegistrationData
 from emulator import Emulator, World
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
@@ -47,9 +48,9 @@ CONNECTIVITY = "GetManagedThingConnectivityData"
 
 def shorten_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registrar look for the outcome of its requests in quick succession, and give up soon."""
-    monkeypatch.setattr(registrar, "READ_BACK_PAUSES", (0.01, 0.02))
-    monkeypatch.setattr(registrar, "READ_BACK_SECONDS", 0.05)
-    monkeypatch.setattr(registrar, "LOST_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(attempt, "READ_BACK_PAUSES", (0.01, 0.02))
+    monkeypatch.setattr(attempt, "READ_BACK_SECONDS", 0.05)
+    monkeypatch.setattr(attempt, "LOST_ANSWER_SECONDS", 0.05)
 
 
 @contextmanager

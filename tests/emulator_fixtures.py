@@ -8,6 +8,15 @@ import pytest_socket
 from emulator import Emulator, World
 
 
+def hide_aws_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep out the AWS settings of this machine."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
 @pytest.fixture(scope="session", name="emulator")
 def emulator_fixture() -> Iterator[Emulator]:
     """Start an emulator for all tests: its thread must exist before a test starts."""

@@ -42,6 +42,21 @@ def make_retries_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registrar, "RETRY_SECONDS", (0.01, 0.02))
 
 
+def add_lamps(world: World, association_id: str, count: int) -> tuple[list[str], str]:
+    """Add so many things to be registered, from ``Lamp 0`` on; return them and the job that lists them."""
+    names = [f"Lamp {number}" for number in range(count)]
+    for number, name in enumerate(names):
+        world.add_cloud_device(association_id, f"lamp-{number}", name)
+    discovery = world.add_discovery(association_id=association_id)
+    things = [
+        world.add_thing(
+            name=name, status="UNASSOCIATED", association_id=association_id, connector_device_id=f"lamp-{number}"
+        )
+        for number, name in enumerate(names)
+    ]
+    return things, discovery
+
+
 async def ready(
     hass: HomeAssistant, emulator: Emulator, world: World, *, association_ids: Iterable[str] | None = None
 ) -> MockConfigEntry:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant
 
-from custom_components.mi_registration import device_discovery, registrar
+from custom_components.mi_registration import attempt, device_discovery, registrar
 from custom_components.mi_registration.const import DOMAIN, SUBENTRY_ACCOUNT_ASSOCIATION
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
@@ -35,8 +35,8 @@ def run(what: Run) -> None:
 
 async def _async_run(what: Run) -> None:
     registrar.RETRY_SECONDS = (0.05, 0.2)  # type: ignore[misc]  # this process is for this test only
-    registrar.READ_BACK_PAUSES = (0.05, 0.1)  # type: ignore[misc]
-    device_discovery.FOLLOW_PAUSES = (0.05, 0.1)  # type: ignore[misc]
+    attempt.READ_BACK_PAUSES = (0.05, 0.1)  # type: ignore[misc]  # likewise
+    device_discovery.FOLLOW_PAUSES = (0.05, 0.1)  # type: ignore[misc]  # likewise
     async with async_test_home_assistant(config_dir=what.config_dir) as hass:
         hass.data.pop(DATA_CUSTOM_COMPONENTS)
         entry = MockConfigEntry(

@@ -31,6 +31,8 @@ class Answer:
     kind: Kind
     status: int | None = None
     """The HTTP status; ``None`` for a fault on the wire."""
+    is_lost: bool = False
+    """Whether AWS did the work, and only its answer got lost."""
     inject: Callable[[World, str, int], None]
     """Let so many of the next calls of an operation be answered so."""
 
@@ -74,30 +76,42 @@ ANSWERS: Final = (
     Answer(
         name="reset after the work",
         kind=Kind.CANNOT_CONNECT,
+        is_lost=True,
         inject=lambda world, operation, times: world.drop(operation, "after", times),
     ),
     Answer(
         name="truncated answer",
         kind=Kind.CANNOT_CONNECT,
+        is_lost=True,
         inject=lambda world, operation, times: world.garble(operation, "truncated", times),
     ),
     Answer(
         name="garbage",
         kind=Kind.CANNOT_CONNECT,
+        is_lost=True,
         inject=lambda world, operation, times: world.garble(operation, "garbage", times),
     ),
     Answer(
         name="not UTF-8",
         kind=Kind.CANNOT_CONNECT,
+        is_lost=True,
         inject=lambda world, operation, times: world.garble(operation, "not_utf8", times),
     ),
     Answer(
         name="a proxy's page",
         kind=Kind.CANNOT_CONNECT,
+        is_lost=True,
         inject=lambda world, operation, times: world.garble(operation, "html", times),
     ),
 )
 """Every code that the operations declare, AWS's common ones, one that doesn't exist yet, and the wire's faults."""
+
+STS_ANSWERS: Final = (
+    _refusal("MalformedPolicyDocument", 400, Kind.SERVICE_ERROR),
+    _refusal("PackedPolicyTooLarge", 400, Kind.SERVICE_ERROR),
+    _refusal("RegionDisabledException", 403, Kind.INVALID_REQUEST),
+)
+"""What AssumeRole alone declares."""
 
 ONE_OF_EACH_KIND: Final = (*{answer.kind: answer for answer in reversed(ANSWERS)}.values(), ANSWERS[-1])
 """For phases in which each try takes long: an answer of each kind, and a proxy's page, which is the oddest."""
@@ -134,7 +148,6 @@ OUTCOMES: Final = MappingProxyType(
             sees="The form again, with an error at the field: the connector destination is gone",
             kept="What was typed in",
         ),
-        "deleted": Outcome(sees="The flow ends: the association is gone", kept="Everything else"),
         "retried": Outcome(
             sees="The entry is not ready, with the text; Home Assistant tries again by itself",
             kept="Entry, subentries and queue",
@@ -199,12 +212,18 @@ class Site:
     operation: str
     phase: Phase
     outcomes: dict[Kind, str]
+    lost: str | None = None
+    """What becomes of it where only the answer got lost, if that is something else."""
     answers: tuple[Answer, ...] = ANSWERS
 
     @property
     def id(self) -> str:
         """The id of the test's parameter."""
         return f"{self.operation}-{self.phase}"
+
+    def outcome(self, answer: Answer) -> str:
+        """Return what becomes of an answer."""
+        return self.lost if answer.is_lost and self.lost is not None else self.outcomes[answer.kind]
 
 
 def _all(outcome: str, **others: str) -> dict[Kind, str]:
@@ -230,31 +249,29 @@ _RETRY = _all(
     invalid_auth="waits, reauth",
 )
 
+_AHEAD = "as the call that it comes ahead of"
+_AS_IN_POLL = "the same code as in poll"
+_AS_IN_ACTION = "the same code as in action"
+_AS_IN_QUEUE = "the same code as in queue"
+_CREDENTIALS = {Phase.QUEUE: _AHEAD, Phase.REPAIR: _AHEAD}
+
 ELSEWHERE: Final[dict[str, dict[Phase, str]]] = {
-    "GetManagedThing": {Phase.POLL: "tests/test_matcher.py::test_details_of_one_thing_refused"},
+    "AssumeRole": _CREDENTIALS,
+    "AssumeRoleWithCertificate": _CREDENTIALS,
     "GetCallerIdentity": {Phase.POLL: "the same code as in set-up"},
-    "GetDeviceDiscovery": {Phase.QUEUE: "the same code as in action"},
-    "ListAccountAssociations": {Phase.REPAIR: "tests/test_linking.py::test_watch_goes_on_through_an_outage"},
-    "ListDeviceDiscoveries": {Phase.QUEUE: "tests/test_engine_faults.py::test_search_that_fails_sends_nothing"},
-    "ListDiscoveredDevices": {Phase.QUEUE: "the same code as in action", Phase.REPAIR: "the same code as in poll"},
+    "GetDeviceDiscovery": {Phase.REPAIR: _AS_IN_QUEUE},
+    "ListAccountAssociations": {Phase.REPAIR: _AS_IN_ACTION},
+    "ListDeviceDiscoveries": {Phase.REPAIR: _AS_IN_QUEUE},
+    "ListDiscoveredDevices": {Phase.REPAIR: _AS_IN_QUEUE},
+    "ListManagedThings": {Phase.ACTION: _AS_IN_POLL, Phase.REPAIR: _AS_IN_POLL},
     "ListManagedThingAccountAssociations": {
         Phase.QUEUE: "tests/test_engine_faults.py::test_lost_answer_and_lists_that_can_not_be_read",
         Phase.REPAIR: "tests/test_repair_flows.py::test_register_again_offline",
     },
-    "StartDeviceDiscovery": {Phase.QUEUE: "the same code as in action"},
-    "CreateManagedThing": {Phase.REPAIR: "the same code as in action"},
-    "AssumeRole": {
-        Phase.FLOW: "tests/test_config_flow.py::test_refused",
-        Phase.SET_UP: "tests/aws/test_wire.py::test_an_assumed_roles_failure_is_logged_without_secrets",
-        Phase.POLL: "the same code as in set-up",
-    },
-    "AssumeRoleWithCertificate": {
-        Phase.FLOW: "tests/test_config_flow.py::test_certificate_refused",
-        Phase.SET_UP: "tests/aws/test_iot_credentials.py::test_refusals",
-        Phase.POLL: "tests/aws/test_credentials.py::test_good_ones_are_used_while_renewing_fails",
-    },
+    "StartDeviceDiscovery": {Phase.REPAIR: _AS_IN_QUEUE},
+    "CreateManagedThing": {Phase.REPAIR: _AS_IN_ACTION},
 }
-"""What is tested elsewhere, or goes the same way; what obtains credentials is called ahead of any other operation."""
+"""What is tested elsewhere, or goes the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,6 +309,69 @@ OTHERS: Final = (
         sees="An error of the connection",
         kept="Entry and queue",
         test="tests/aws/test_iot_credentials.py::test_somebody_who_speaks_no_tls",
+    ),
+    Fault(
+        group="wire",
+        name="slow answers that come in time",
+        sees="Nothing but the time it takes",
+        kept=_ALL,
+        test="tests/test_late_answers.py::test_slow_but_in_time",
+    ),
+    Fault(
+        group="wire",
+        name="an answer that comes too late: flow",
+        sees="The form again, with an error of the connection",
+        kept="What was typed in; nothing was made",
+        test="tests/test_late_answers.py::test_flow",
+    ),
+    Fault(
+        group="wire",
+        name="the same: set-up",
+        sees="The entry is not ready, with the text; tried again by itself",
+        kept="Entry and queue",
+        test="tests/test_late_answers.py::test_set_up",
+    ),
+    Fault(
+        group="wire",
+        name="the same: poll",
+        sees="Entities of the cloud are unavailable; the next poll mends it",
+        kept="Devices, entities, the last Inventory",
+        test="tests/test_late_answers.py::test_poll",
+    ),
+    Fault(
+        group="wire",
+        name="the same: an action that reads",
+        sees="The action fails with an error of the connection",
+        kept=_ALL,
+        test="tests/test_late_answers.py::test_reading_action",
+    ),
+    Fault(
+        group="wire",
+        name="the same: a registration or deregistration",
+        sees="Nothing: the lists show that it is done, and it is not sent twice",
+        kept="The registration asked for, done once",
+        test="tests/test_late_answers.py::test_write",
+    ),
+    Fault(
+        group="wire",
+        name="a write that AWS gets to after the time is over",
+        sees="Nothing: the lists show that it is done, and it is not sent twice",
+        kept="The registration asked for, done once",
+        test="tests/test_late_answers.py::test_write",
+    ),
+    Fault(
+        group="wire",
+        name="a write and the lists after it come too late",
+        sees="`queued`; done when they are read again, without a second request",
+        kept=_QUEUE,
+        test="tests/test_late_answers.py::test_write_and_lists",
+    ),
+    Fault(
+        group="wire",
+        name="a new managed thing's answer comes too late",
+        sees="Nothing: it is created once",
+        kept=_ALL,
+        test="tests/test_late_answers.py::test_creation",
     ),
     Fault(
         group="wire",
@@ -421,20 +501,6 @@ OTHERS: Final = (
     ),
     Fault(
         group="undocumented",
-        name="a registered pair again: accepted, or a conflict",
-        sees="`registered` both ways",
-        kept=_ALL,
-        test="tests/test_engine_faults.py::test_conflict_because_it_is_done",
-    ),
-    Fault(
-        group="undocumented",
-        name="an old or foreign discovery: invalid, conflict, or not found",
-        sees="Another discovery is looked for, all three ways",
-        kept=_ALL,
-        test="tests/test_onboarding.py::test_stale_job",
-    ),
-    Fault(
-        group="undocumented",
         name="lists that lag behind a registration",
         sees="`pre_associated`; no second request",
         kept=_QUEUE,
@@ -449,13 +515,40 @@ OTHERS: Final = (
     ),
 )
 
+_EXPIRED = tuple(answer for answer in ANSWERS if answer.name == "ExpiredTokenException")
+_NO_CREDENTIALS = ("invalid_auth", "access_denied", "not_found", "invalid_request")
+"""What keeps credentials from being obtained for good."""
+
 SITES: Final = (
-    Site(operation="GetCallerIdentity", phase=Phase.FLOW, outcomes=_all("form"), answers=ONE_OF_EACH_KIND),
-    Site(operation="ListAccountAssociations", phase=Phase.FLOW, outcomes=_all("form"), answers=ONE_OF_EACH_KIND),
+    *(
+        site
+        for operation, answers in (
+            ("AssumeRole", (*ONE_OF_EACH_KIND, *_EXPIRED, *STS_ANSWERS)),
+            ("AssumeRoleWithCertificate", ONE_OF_EACH_KIND),
+        )
+        for site in (
+            Site(operation=operation, phase=Phase.FLOW, outcomes=_all("form")),
+            Site(
+                operation=operation,
+                phase=Phase.SET_UP,
+                outcomes=_all("retried", **dict.fromkeys(_NO_CREDENTIALS, "reauth")),
+                answers=ONE_OF_EACH_KIND,
+            ),
+            Site(
+                operation=operation,
+                phase=Phase.POLL,
+                outcomes=_all("stale", **dict.fromkeys(_NO_CREDENTIALS, "stale, reauth")),
+                answers=answers,
+            ),
+            Site(operation=operation, phase=Phase.ACTION, outcomes=_all("raised"), answers=ONE_OF_EACH_KIND),
+        )
+    ),
+    Site(operation="GetCallerIdentity", phase=Phase.FLOW, outcomes=_all("form")),
+    Site(operation="ListAccountAssociations", phase=Phase.FLOW, outcomes=_all("form")),
     Site(operation="ListConnectorDestinations", phase=Phase.FLOW, outcomes=_all("ended")),
     Site(operation="CreateAccountAssociation", phase=Phase.FLOW, outcomes=_all("form", not_found="gone")),
     Site(operation="StartAccountAssociationRefresh", phase=Phase.FLOW, outcomes=_all("ended")),
-    Site(operation="DeleteAccountAssociation", phase=Phase.FLOW, outcomes=_all("ended", not_found="deleted")),
+    Site(operation="DeleteAccountAssociation", phase=Phase.FLOW, outcomes=_all("ended")),
     Site(
         operation="GetCallerIdentity",
         phase=Phase.SET_UP,
@@ -488,9 +581,10 @@ SITES: Final = (
         phase=Phase.POLL,
         outcomes=_all("hub stale", invalid_auth="hub stale, reauth", not_found="hub gone"),
     ),
-    Site(operation="ListDeviceDiscoveries", phase=Phase.POLL, outcomes=_all("unseen"), answers=ONE_OF_EACH_KIND),
-    Site(operation="GetDeviceDiscovery", phase=Phase.POLL, outcomes=_all("unseen"), answers=ONE_OF_EACH_KIND),
-    Site(operation="ListDiscoveredDevices", phase=Phase.POLL, outcomes=_all("unseen"), answers=ONE_OF_EACH_KIND),
+    Site(operation="GetManagedThing", phase=Phase.POLL, outcomes=_all("unseen")),
+    Site(operation="ListDeviceDiscoveries", phase=Phase.POLL, outcomes=_all("unseen")),
+    Site(operation="GetDeviceDiscovery", phase=Phase.POLL, outcomes=_all("unseen")),
+    Site(operation="ListDiscoveredDevices", phase=Phase.POLL, outcomes=_all("unseen")),
     Site(operation="RegisterAccountAssociation", phase=Phase.ACTION, outcomes=_WRITE),
     Site(operation="DeregisterAccountAssociation", phase=Phase.ACTION, outcomes=_WRITE | {Kind.NOT_FOUND: "not there"}),
     Site(operation="ListManagedThingAccountAssociations", phase=Phase.ACTION, outcomes=_all("done")),
@@ -498,7 +592,6 @@ SITES: Final = (
         operation="CreateManagedThing",
         phase=Phase.ACTION,
         outcomes=_WRITE | {Kind.CLOCK_SKEW: "done"},
-        answers=ONE_OF_EACH_KIND,
     ),
     Site(
         operation="StartDeviceDiscovery",
@@ -511,20 +604,29 @@ SITES: Final = (
     Site(operation="ListDiscoveredDevices", phase=Phase.ACTION, outcomes=_all("raised")),
     Site(operation="ListDeviceDiscoveries", phase=Phase.ACTION, outcomes=_all("raised")),
     Site(operation="GetManagedThingConnectivityData", phase=Phase.ACTION, outcomes=_all("done")),
+    Site(
+        operation="ListAccountAssociations",
+        phase=Phase.ACTION,
+        outcomes=_all("unseen"),
+        answers=ONE_OF_EACH_KIND,
+    ),
     Site(operation="StartAccountAssociationRefresh", phase=Phase.ACTION, outcomes=_all("raised")),
-    Site(operation="RegisterAccountAssociation", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND[:-1]),
+    Site(operation="RegisterAccountAssociation", phase=Phase.QUEUE, outcomes=_RETRY, lost="done"),
     Site(
         operation="DeregisterAccountAssociation",
         phase=Phase.QUEUE,
         outcomes=_RETRY | {Kind.NOT_FOUND: "done"},
-        answers=ONE_OF_EACH_KIND[:-1],
+        lost="done",
     ),
-    Site(operation="CreateManagedThing", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
+    Site(operation="CreateManagedThing", phase=Phase.QUEUE, outcomes=_RETRY, lost="done"),
+    Site(operation="ListDeviceDiscoveries", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
+    Site(operation="GetDeviceDiscovery", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
+    Site(operation="ListDiscoveredDevices", phase=Phase.QUEUE, outcomes=_RETRY, answers=ONE_OF_EACH_KIND),
+    Site(operation="StartDeviceDiscovery", phase=Phase.QUEUE, outcomes=_RETRY, lost="done", answers=ONE_OF_EACH_KIND),
     Site(
         operation="ListManagedThings",
         phase=Phase.QUEUE,
         outcomes=_all("waits", invalid_auth="waits, reauth"),
-        answers=ONE_OF_EACH_KIND,
     ),
     Site(
         operation="RegisterAccountAssociation",
@@ -537,7 +639,6 @@ SITES: Final = (
             clock_skew="mended",
             invalid_auth="mended",
         ),
-        answers=ONE_OF_EACH_KIND,
     ),
     Site(operation="StartAccountAssociationRefresh", phase=Phase.REPAIR, outcomes=_all("dialog")),
 )

@@ -38,6 +38,8 @@ def _assert_text(text: str, placeholders: Mapping[str, str] | None) -> None:
     """Fail if a text is empty, or has a placeholder that the flow doesn't fill."""
     assert text
     assert {name for _, name, _, _ in Formatter().parse(text) if name} <= set(placeholders or {})
+    # Sentences of AWS's end with a full stop, and so do ours.
+    assert ".." not in text.format(**placeholders or {})
 
 
 def _assert_field_texts(schema: vol.Schema, texts: Mapping[str, Any]) -> None:

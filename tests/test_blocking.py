@@ -7,10 +7,12 @@ import logging
 import threading
 import time
 
+import botocore.loaders
+import botocore.session
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.mi_registration import matcher
+from custom_components.mi_registration import match_keys, matcher
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.diagnostics import (
     async_get_config_entry_diagnostics,
@@ -70,6 +72,12 @@ LOOKS = [_registrations, _registrations_of_device, _account_diagnostics, _device
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten_waits(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _real_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore read its files wherever a session needs them, as it does outside of tests."""
+    monkeypatch.setattr(botocore.session, "create_loader", botocore.loaders.create_loader)
 
 
 @pytest.fixture
@@ -187,7 +195,7 @@ async def test_other_work_goes_on(
     await data_of(entry).matcher.async_match(local[0].id, world.thing_id(LIGHT))
     turn = 0
     turns: dict[str | None, int] = {}
-    normalized_serial = matcher.normalized_serial
+    normalized_serial = match_keys.normalized_serial
 
     async def count() -> None:
         nonlocal turn
@@ -199,7 +207,7 @@ async def test_other_work_goes_on(
         turns[serial] = turn
         return normalized_serial(serial)
 
-    monkeypatch.setattr(matcher, "normalized_serial", note)
+    monkeypatch.setattr(match_keys, "normalized_serial", note)
     for changed in local:
         dr.async_get(hass).async_update_device(changed.id, name_by_user="Changed")
     counting = hass.async_create_background_task(count(), "count turns")

@@ -97,7 +97,7 @@ async def use(hass: HomeAssistant, tmp_path: Path, aioclient_mock: AiohttpClient
 
     async def _use(name: str, **inputs: Any) -> None:
         hass.config.config_dir = str(tmp_path)
-        aioclient_mock.get(  # type: ignore[no-untyped-call]
+        aioclient_mock.get(  # type: ignore[no-untyped-call]  # the test package has no types
             f"https://raw.githubusercontent.com/{REPOSITORY}/main/blueprints/automation/{DOMAIN}/{name}.yaml",
             text=(FOLDER / f"{name}.yaml").read_text(encoding="utf-8"),
         )

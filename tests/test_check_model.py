@@ -12,7 +12,7 @@ import botocore
 from botocore.loaders import Loader
 import pytest
 
-from custom_components.mi_registration.aws import client, models
+from custom_components.mi_registration.aws import boto3_client, models
 from custom_components.mi_registration.aws.permissions import TABLE
 from custom_components.mi_registration.aws.redaction import sensitive_names
 from emulator.responses import IMPLEMENTED
@@ -151,7 +151,7 @@ def test_enums_are_complete(enum: type[models.LenientEnum]) -> None:
 
 
 def test_required_members_are_sent() -> None:
-    tree = ast.parse(Path(client.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(boto3_client.__file__).read_text(encoding="utf-8"))
     named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     named |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
     required = {

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
+from freezegun.api import TickingDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from pytest_homeassistant_custom_component.components.common import (
@@ -15,7 +15,7 @@ import voluptuous as vol
 
 from custom_components.mi_registration.condition import CONDITIONS
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.registrar import RegistrationState
+from custom_components.mi_registration.verdicts import RegistrationState
 from emulator import Emulator, World
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
@@ -173,7 +173,9 @@ async def test_state_newer_than_this_code(hass: HomeAssistant, emulator: Emulato
     assert await holds(hass, "authorization_is_valid", where) is False
 
 
-async def test_duration(hass: HomeAssistant, emulator: Emulator, world: World, freezer: FrozenDateTimeFactory) -> None:
+async def test_duration(
+    hass: HomeAssistant, emulator: Emulator, world: World, moving_time: TickingDateTimeFactory
+) -> None:
     """``for`` wants it to have been so for a while; passing from one such state to another doesn't start it again."""
     await ready(hass, emulator, world)
     entity = entity_id(hass, *_of(REGISTRATION, world.thing_id(LIGHT)))
@@ -188,12 +190,12 @@ async def test_duration(hass: HomeAssistant, emulator: Emulator, world: World, f
     assert isinstance(checker, Condition)
     hass.states.async_set(entity, "queued")
     await hass.async_block_till_done()
-    freezer.tick(timedelta(minutes=6))
+    moving_time.tick(timedelta(minutes=6))
     async_fire_time_changed(hass)
     hass.states.async_set(entity, "failed")
     await hass.async_block_till_done()
     assert checker.async_check() is False
-    freezer.tick(timedelta(minutes=5))
+    moving_time.tick(timedelta(minutes=5))
     async_fire_time_changed(hass)
     assert checker.async_check() is True
     hass.states.async_set(entity, "associated")

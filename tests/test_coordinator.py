@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.mi_registration.activity import EVENT_ACTIVITY, Activity
 from custom_components.mi_registration.aws.errors import ThrottledError
 from custom_components.mi_registration.const import DOMAIN
-from custom_components.mi_registration.coordinator import update_error
+from custom_components.mi_registration.errors import update_error
 from custom_components.mi_registration.pacing import Pacing
 from emulator import Emulator, World
 from homeassistant.config_entries import ConfigEntryState
@@ -117,9 +117,11 @@ async def test_a_device_goes_only_after_a_good_read(hass: HomeAssistant, emulato
     assert state(hass, "sensor", light, "registration") == STATE_UNAVAILABLE
     # One of the lists alone isn't enough either.
     world.offline(offline=False)
-    world.refuse(LIST_REGISTRATIONS, "InternalServerException")
+    # A request of the poll before may still be on its way, and be refused in place of the next one's.
+    world.refuse(LIST_REGISTRATIONS, "InternalServerException", times=10)
     assert not await poll(hass, entry)
     assert device(hass, entry, light) is not None
+    world.faults.refusals.clear()
     assert await poll(hass, entry)
     assert device(hass, entry, light) is None
 
@@ -556,7 +558,7 @@ async def test_later_news_do_not_overtake(
     hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is announced while many listeners are told of an earlier change comes after that."""
-    monkeypatch.setattr("custom_components.mi_registration.coordinator.LISTENERS_PER_SLICE", 2)
+    monkeypatch.setattr("custom_components.mi_registration.listeners.LISTENERS_PER_SLICE", 2)
     entry = await loaded(hass, emulator, world)
     coordinator = coordinator_of(entry)
     told: list[str] = []

@@ -196,7 +196,7 @@ async def test_start_fails(hass: HomeAssistant, emulator: Emulator, world: World
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, START_DISCOVERY, **fields)
     assert key_of(caught) == "invalid_request"
-    assert "No such thing." in str(caught.value)
+    assert "No such thing" in str(caught.value)
     assert world.count(START) == 1
     world.refuse(START, "InternalServerException", times=3)
     with pytest.raises(HomeAssistantError) as caught:
@@ -241,7 +241,7 @@ async def test_running(hass: HomeAssistant, emulator: Emulator, world: World, mo
     world.advance(35)
     job = discoveries.job(discovery)
     assert job is not None
-    assert (await discoveries.async_wait(job)).job.status == "SUCCEEDED"
+    assert (await discoveries.async_wait(job)).status == "SUCCEEDED"
     looks = [params["Identifier"] for params in params_of(world, GET_JOB)].count(discovery)
     assert len(discoveries.devices(discovery) or ()) == 6
     await settle(hass)
@@ -392,8 +392,7 @@ async def test_job_started_elsewhere_is_followed(hass: HomeAssistant, emulator: 
     joined = await act(hass, START_DISCOVERY, wait=False, **fields)
     assert joined["device_discovery_id"] == other
     assert world.count(START) == 1
-    with world.lock:
-        world._finish(world.backend.discovery(other), "SUCCEEDED")
+    world.finish_discovery(other)
     await settle(hass)
     assert state(hass, "sensor", acme, "discovery_status") == "succeeded"
     newest = data_of(entry).discoveries.newest(acme)
@@ -418,7 +417,7 @@ async def test_conflict_without_a_running_job(hass: HomeAssistant, emulator: Emu
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, START_DISCOVERY, discovery_type="cloud", account_association_id=world.association_id(ACME))
     assert key_of(caught) == "conflict"
-    assert "Not now." in str(caught.value)
+    assert "Not now" in str(caught.value)
 
 
 async def test_hub_offline(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
@@ -494,6 +493,18 @@ async def test_get_discovered_devices(hass: HomeAssistant, emulator: Emulator, w
         (START_DISCOVERY, {"discovery_type": "cloud"}, "no_account_association"),
         (START_DISCOVERY, {"discovery_type": "zigbee"}, "no_hub"),
         (START_DISCOVERY, {"discovery_type": "zigbee", "controller_id": "nothing"}, "not_a_hub"),
+        (START_DISCOVERY, {"discovery_type": "cloud", "controller_id": HUB}, "hub_not_used"),
+        (
+            START_DISCOVERY,
+            {"discovery_type": "cloud", "account_association_id": ACME, "controller_id": HUB},
+            "hub_not_used",
+        ),
+        (START_DISCOVERY, {"discovery_type": "zwave", "account_association_id": ACME}, "account_association_not_used"),
+        (
+            START_DISCOVERY,
+            {"discovery_type": "zigbee", "account_association_id": ACME, "controller_id": HUB},
+            "account_association_not_used",
+        ),
         (START_DISCOVERY, {"discovery_type": "zigbee", "controller_id": "no hub"}, "invalid_controller_id"),
         (START_DISCOVERY, {"discovery_type": "custom", "controller_id": HUB}, "no_protocol_name"),
         (

@@ -1,6 +1,8 @@
 """A disk that takes nothing: what can't be kept isn't sent, the user is told, and nothing is lost or done twice."""
 
 from collections.abc import Generator
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,12 @@ import pytest
 
 from custom_components.mi_registration import policies
 from custom_components.mi_registration.const import DOMAIN, POLICY_AUTOMATIC
+from custom_components.mi_registration.repairs import DevicesFoundRepairFlow
 from emulator import Emulator, World
+from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 
 from .common import (
@@ -178,6 +183,31 @@ async def test_onboarding(hass: HomeAssistant, emulator: Emulator, world: World,
     answer = await act(hass, ONBOARD, account_association_id=acme)
     assert {row["status"] for row in answer["results"]} <= {"registered", "already_registered"}
     assert_nothing_twice(world)
+
+
+@full
+async def test_choosing_devices(hass: HomeAssistant, emulator: Emulator, world: World, fault: str) -> None:
+    """A choice that can't be put on disk isn't made: the dialog says so and shows everything as before."""
+    entry = await ready(hass, emulator, world)
+    acme = world.association_id(ACME)
+    await act(hass, START_DISCOVERY, discovery_type="cloud", account_association_id=acme)
+    flow = DevicesFoundRepairFlow(hass, {"entry_id": entry.entry_id, "account_association_id": acme})
+
+    def ticked(form: RepairsFlowResult) -> list[str]:
+        assert form["data_schema"] is not None
+        devices: list[str] = form["data_schema"]({})["devices"]
+        return devices
+
+    before = ticked(await flow.async_step_init())
+    with broken_disk(fault):
+        result = await flow.async_step_devices({"devices": []})
+    assert result["errors"] == {"base": "registration_failed"}
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert os.strerror(errno.ENOSPC) in placeholders["failures"]
+    assert ticked(result) == before != []
+    assert (world.count(CREATE), world.count(PUT)) == (0, 0)
+    assert (await flow.async_step_devices({"devices": []}))["type"] is FlowResultType.CREATE_ENTRY
 
 
 @full

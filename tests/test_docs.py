@@ -28,7 +28,7 @@ from custom_components.mi_registration.activity import EVENT_ACTIVITY, Activity
 from custom_components.mi_registration.aws.client import PAGE_SIZE
 from custom_components.mi_registration.aws.permissions import Group, policy
 from custom_components.mi_registration.const import DEFAULT_SCAN_INTERVAL_MINUTES, DOMAIN
-from custom_components.mi_registration.registrar import ItemStatus, RegistrationState
+from custom_components.mi_registration.verdicts import ItemStatus, RegistrationState
 from emulator import Emulator, World
 from homeassistant.components import persistent_notification
 from homeassistant.const import STATE_ON

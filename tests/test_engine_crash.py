@@ -13,7 +13,7 @@ import pytest_socket
 from emulator import Emulator, World
 
 from .common import PUT, REGISTER
-from .engine_common import CREATE, ONBOARD, assert_nothing_twice
+from .engine_common import CREATE, ONBOARD, add_lamps, assert_nothing_twice
 from .engine_driver import Run, run
 from .flow_common import entry_data
 
@@ -85,18 +85,7 @@ def test_kill_while_registering(
     """A batch of a hundred pairs, killed at five random points."""
     world, random = empty_world, Random(seed)  # noqa: S311  # a seeded test
     association = world.add_association(name="Vendor account")
-    for number in range(BATCH):
-        world.add_cloud_device(association, f"d-{number}", f"Lamp {number}")
-    discovery = world.add_discovery(association_id=association)
-    things = [
-        world.add_thing(
-            name=f"Lamp {number}",
-            status="UNASSOCIATED",
-            association_id=association,
-            connector_device_id=f"d-{number}",
-        )
-        for number in range(BATCH)
-    ]
+    things, discovery = add_lamps(world, association, BATCH)
     world.set_latency(0.02, PUT)
     points = sorted(random.sample(range(1, BATCH), KILLS))
     hits = run_with_kills(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
+from freezegun.api import TickingDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -14,14 +14,13 @@ from pytest_homeassistant_custom_component.common import (
     async_test_home_assistant,
 )
 
-from custom_components.mi_registration import registrar
+from custom_components.mi_registration import attempt, registrar
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.storage import Store
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
 
@@ -47,10 +46,19 @@ from .common import (
     poll,
     state,
 )
-from .engine_common import assert_nothing_twice, make_quick, make_retries_quick, params_of, ready, reload, settle, until
+from .disk_faults import real_files
+from .engine_common import (
+    add_lamps,
+    assert_nothing_twice,
+    make_quick,
+    make_retries_quick,
+    params_of,
+    ready,
+    reload,
+    settle,
+    until,
+)
 from .flow_common import add_entry, set_up
-
-READ, WRITE, REMOVE = Store._async_load, Store._async_write_data, Store.async_remove  # before a test replaces them
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +154,18 @@ async def test_conflict_because_it_is_done(hass: HomeAssistant, emulator: Emulat
     await assert_registered(hass, world, entry)
 
 
+async def test_conflict_and_lists_that_can_not_be_read(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """A 409 may mean that somebody else was faster: nothing counts as failed before the lists say no."""
+    world.set_switches(reregister="conflict")
+    entry = await ready(hass, emulator, world)
+    world.register(world.thing_id(LIGHT), world.association_id(ACME))
+    world.refuse(LIST_REGISTRATIONS, "InternalServerException", times=2)
+    answer = item(await act(hass, REGISTER, **wish(world)))
+    assert (answer["status"], answer["error_code"]) == ("queued", "ConflictException")
+    await assert_registered(hass, world, entry)
+    assert world.count(PUT) == 1
+
+
 async def test_conflict_for_another_reason(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """A 409 for a pair that isn't registered fails in AWS's words, and is shown."""
     entry = await ready(hass, emulator, world)
@@ -207,7 +227,7 @@ async def test_cloud_down_for_a_day(
     emulator: Emulator,
     world: World,
     monkeypatch: pytest.MonkeyPatch,
-    freezer: FrozenDateTimeFactory,
+    moving_time: TickingDateTimeFactory,
 ) -> None:
     """What was asked for at the beginning of an outage waits, with pauses that grow to a quarter of an hour."""
     monkeypatch.setattr(registrar, "RETRY_SECONDS", (5.0, 900.0))
@@ -217,7 +237,7 @@ async def test_cloud_down_for_a_day(
     assert item(await act(hass, REGISTER, **wish(world)))["status"] == "queued"
     world.clear_requests()
     for _ in range(24 * 6):
-        freezer.tick(timedelta(minutes=10))
+        moving_time.tick(timedelta(minutes=10))
         await pass_time(hass, 0)
     assert state(hass, "sensor", entry.unique_id, "pending_registrations") == "1"
     assert (light, world.association_id(ACME)) not in world.registrations
@@ -227,7 +247,7 @@ async def test_cloud_down_for_a_day(
     assert 24 < len(world.requests) < 24 * 40
     world.offline(offline=False)
     for _ in range(12):
-        freezer.tick(timedelta(minutes=10))
+        moving_time.tick(timedelta(minutes=10))
         await pass_time(hass, 0)
     assert world.registrations[light, world.association_id(ACME)] == "ASSOCIATED"
     assert state(hass, "sensor", light, "registration") == "associated"
@@ -236,9 +256,15 @@ async def test_cloud_down_for_a_day(
 
 
 async def test_unload_while_trying_again(
-    hass: HomeAssistant, emulator: Emulator, world: World, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant,
+    emulator: Emulator,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An entry that is unloaded while it reads the cloud for another attempt makes no further one."""
+    # Long enough for none to be under way before the line is back.
+    monkeypatch.setattr(registrar, "RETRY_SECONDS", (60.0, 60.0))
     entry = await ready(hass, emulator, world)
     world.offline()
     assert item(await act(hass, REGISTER, **wish(world)))["status"] == "queued"
@@ -248,13 +274,27 @@ async def test_unload_while_trying_again(
     world.clear_requests()
     world.set_latency(0.2, LIST_THINGS)
     registrar_ = data_of(entry).registrar
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=1))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=2))
     await until(hass, lambda: world.count(LIST_REGISTRATIONS) > 0)
     assert await hass.config_entries.async_unload(entry.entry_id)
     await settle(hass)
     assert_no_complaints(caplog)
     assert registrar_._unsub_retry is None
     assert world.count(PUT) == 0
+
+
+async def test_unload_before_another_attempt_has_read(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """An attempt that can't read the cloud because the entry ended meanwhile plans no further one."""
+    entry = await loaded(hass, emulator, world, options={"requests_per_second": 2})
+    world.offline()
+    assert item(await act(hass, REGISTER, **wish(world)))["status"] == "queued"
+    await coordinator_of(entry).async_refresh()
+    world.offline(offline=False)
+    registrar_ = data_of(entry).registrar
+    retry = hass.async_create_task(registrar_._async_retry())
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await retry
+    assert registrar_._unsub_retry is None
 
 
 @pytest.mark.parametrize("phase", ["asked", "sending", "sent", "lagging", "offline"])
@@ -293,15 +333,7 @@ async def test_stop_and_start(hass: HomeAssistant, emulator: Emulator, world: Wo
 async def test_denied(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """After the first denied call the rest of the batch fails with the same reason, nearly all of it unsent."""
     acme = world.association_id(ACME)
-    for number in range(40):
-        world.add_cloud_device(acme, f"x-{number}", f"Lamp {number}")
-    discovery = world.add_discovery(association_id=acme)
-    things = [
-        world.add_thing(
-            name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=f"x-{number}"
-        )
-        for number in range(40)
-    ]
+    things, discovery = add_lamps(world, acme, 40)
     entry = await ready(hass, emulator, world)
     world.deny("iotmanagedintegrations:RegisterAccountAssociation")
     with pytest.raises(HomeAssistantError, match="AccessDeniedException") as caught:
@@ -340,15 +372,7 @@ async def test_deregister_cancels(hass: HomeAssistant, emulator: Emulator, world
 async def test_user_overtakes_background_work(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """While much is retried in the background, what the user asks for goes first."""
     acme = world.association_id(ACME)
-    for number in range(40):
-        world.add_cloud_device(acme, f"x-{number}", f"Lamp {number}")
-    discovery = world.add_discovery(association_id=acme)
-    things = [
-        world.add_thing(
-            name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=f"x-{number}"
-        )
-        for number in range(40)
-    ]
+    things, discovery = add_lamps(world, acme, 40)
     world.set_switches(discovery_duration=0.0)
     entry = await loaded(hass, emulator, world, options={"requests_per_second": 20})
     world.offline()
@@ -369,14 +393,7 @@ async def test_user_overtakes_background_work(hass: HomeAssistant, emulator: Emu
 @pytest.fixture
 def folder(hass: HomeAssistant, tmp_path: Path) -> Generator[Path]:
     """Let this test's Home Assistant keep real files, and return their folder."""
-    storage = tmp_path / ".storage"
-    storage.mkdir()
-    # Undone before the fixture that replaces these by something in memory.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "_async_load", READ)
-        patch.setattr(Store, "_async_write_data", WRITE)
-        patch.setattr(Store, "async_remove", REMOVE)
-        patch.setattr(hass.config, "config_dir", str(tmp_path))
+    with real_files(hass, tmp_path) as storage:
         yield storage
 
 
@@ -540,17 +557,9 @@ async def test_newest_inventory_decides_until_the_last_moment(
     hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a synchronisation shows as registered while its turn hasn't come isn't sent."""
-    monkeypatch.setattr(registrar, "SENT_AT_ONCE", 2)
+    monkeypatch.setattr(attempt, "SENT_AT_ONCE", 2)
     acme = world.association_id(ACME)
-    for number in range(6):
-        world.add_cloud_device(acme, f"x-{number}", f"Lamp {number}")
-    discovery = world.add_discovery(association_id=acme)
-    things = [
-        world.add_thing(
-            name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=f"x-{number}"
-        )
-        for number in range(6)
-    ]
+    things, discovery = add_lamps(world, acme, 6)
     entry = await ready(hass, emulator, world)
     world.set_latency(0.5, PUT)
     await act(
@@ -561,23 +570,21 @@ async def test_newest_inventory_decides_until_the_last_moment(
         device_discovery_id=discovery,
         wait=False,
     )
-    attempts = data_of(entry).registrar._attempts
-    await until(hass, lambda: len(attempts) == registrar.SENT_AT_ONCE)
+    tries = data_of(entry).registrar._tries
+    await until(hass, lambda: len(tries) == attempt.SENT_AT_ONCE)
     for thing in things:
-        if (thing, acme) not in attempts:
+        if (thing, acme) not in tries:
             world.register(thing, acme, discovery_id=discovery)
     await coordinator_of(entry).async_refresh()
     world.set_latency(0, PUT)
     await assert_registered(hass, world, entry, *(f"Lamp {number}" for number in range(6)))
-    assert len({params["ManagedThingId"] for params in params_of(world, PUT)}) == registrar.SENT_AT_ONCE < len(things)
+    assert len({params["ManagedThingId"] for params in params_of(world, PUT)}) == attempt.SENT_AT_ONCE < len(things)
 
 
 async def test_retry_does_not_overtake_its_own_reading(
     hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the newest Inventory shows counts, though its listeners hear of it only bit by bit."""
-    monkeypatch.setattr(registrar, "ACCEPTED_FOR", timedelta(0))
-    monkeypatch.setattr(registrar, "RETRY_SECONDS", (100.0, 200.0))
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
     world.lag_lists(3600)
@@ -586,6 +593,7 @@ async def test_retry_does_not_overtake_its_own_reading(
     data = data_of(entry)
     rows = await data.client.list_managed_thing_account_associations(account_association_id=acme)
     data.coordinator.data = data.coordinator.data.with_registrations(acme, rows)
+    monkeypatch.setattr(registrar, "ACCEPTED_FOR", timedelta(0))
     await data.registrar._async_retry()
     await settle(hass)
     assert world.count(PUT) == 1

@@ -12,7 +12,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .common import DELETE, DEREGISTER, LIST_REGISTRATIONS, PUT, REGISTER, act, data_of, pass_time, poll
-from .engine_common import assert_nothing_twice, make_quick, make_retries_quick
+from .engine_common import add_lamps, assert_nothing_twice, make_quick, make_retries_quick
 from .flow_common import add_entry, set_up
 
 THINGS = 4
@@ -30,18 +30,7 @@ class Engine(RuleBasedStateMachine):
         super().__init__()
         self.world: World = self.emulator.create_world("empty")
         self.association = self.world.add_association(name="Vendor account")
-        for number in range(THINGS):
-            self.world.add_cloud_device(self.association, f"d-{number}", f"Lamp {number}")
-        self.discovery = self.world.add_discovery(association_id=self.association)
-        self.things = [
-            self.world.add_thing(
-                name=f"Lamp {number}",
-                status="UNASSOCIATED",
-                association_id=self.association,
-                connector_device_id=f"d-{number}",
-            )
-            for number in range(THINGS)
-        ]
+        self.things, self.discovery = add_lamps(self.world, self.association, THINGS)
         self.wanted = dict.fromkeys(self.things, False)
         self.is_offline = False
         self.was_disturbed = False

@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from botocore.model import OperationModel
 from botocore.session import get_session
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.mi_registration import linking, registrar
+from custom_components.mi_registration import linking, matcher, registrar
 from custom_components.mi_registration.aws.client import OPERATIONS, SERVICE
 from custom_components.mi_registration.const import DOMAIN, SUBENTRY_ACCOUNT_ASSOCIATION
 from emulator import Emulator, World
@@ -36,6 +38,7 @@ from .common import (
     coordinator_of,
     data_of,
     device,
+    item,
     key_of,
     loaded,
     pass_time,
@@ -60,7 +63,7 @@ from .engine_common import (
     reload,
     settle,
 )
-from .fault_table import ANSWERS, OUTCOMES, SITES, Answer, Kind, Phase, Site
+from .fault_table import ANSWERS, ELSEWHERE, OUTCOMES, SITES, STS_ANSWERS, Answer, Kind, Phase, Site
 from .flow_common import add_entry, set_up
 from .repair_common import IGNORE_OWN_WARNING_OF_HTTP, FixFlow, fail_to_register, issues, make_looks_quick
 
@@ -70,6 +73,9 @@ REFRESH = "StartAccountAssociationRefresh"
 CREATE_ASSOCIATION = "CreateAccountAssociation"
 DELETE_ASSOCIATION = "DeleteAccountAssociation"
 LIST_DESTINATIONS = "ListConnectorDestinations"
+DETAILS = "GetManagedThing"
+ASSUME_ROLE = "AssumeRole"
+USE_CERTIFICATE = "AssumeRoleWithCertificate"
 MANY = 10_000
 """More than anything tries."""
 
@@ -117,6 +123,41 @@ class Stage:
     def acme(self) -> str:
         """The association that devices are registered with."""
         return self.world.association_id(ACME)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is an entry that is loaded."""
+        return self._entry is not None and self._entry.state is ConfigEntryState.LOADED
+
+    def kind(self, answer: Answer) -> Kind:
+        """Return the kind of failure that an answer is where the stage's operation is called."""
+        if self.operation in {ASSUME_ROLE, USE_CERTIFICATE} and answer.kind in {
+            Kind.ACCESS_DENIED,
+            Kind.NOT_FOUND,
+            Kind.INVALID_REQUEST,
+        }:
+            # Whatever keeps credentials from being obtained, the user has to mend it there.
+            return Kind.INVALID_AUTH
+        return answer.kind
+
+    @cached_property
+    def credentials(self) -> dict[str, str]:
+        """What the entry's data needs for the stage's operation to be called."""
+        if self.operation == ASSUME_ROLE:
+            return {"role_arn": self.world.add_role("Gateway")}
+        if self.operation != USE_CERTIFICATE:
+            return {}
+        self.world.add_role_alias("GatewayAlias", self.world.add_role("Gateway"))
+        certificate, private_key = self.world.create_device_certificate("cellar-gateway")
+        return {
+            "auth_method": "iot_certificate",
+            "credential_endpoint": self.emulator.start_credential_provider(),
+            "role_alias": "GatewayAlias",
+            "thing_name": "cellar-gateway",
+            "certificate": certificate.strip(),
+            "private_key": private_key.strip(),
+            "ca_certificate": self.world.ca_certificate_pem.strip(),
+        }
 
     def inject(self, answer: Answer, times: int = 1) -> None:
         """Let the operation be answered so."""
@@ -174,55 +215,69 @@ async def test_answers(
             err.add_note(f"{answer.name} {answer.status}")
             raise
         assert world.count(site.operation) > 0
-    assert seen == {f"{answer.name} {answer.status}": site.outcomes[answer.kind] for answer in site.answers}
+    assert seen == {f"{answer.name} {answer.status}": site.outcome(answer) for answer in site.answers}
 
 
 def test_table_is_complete() -> None:
     """Every code that an operation declares is tried, every kind has an outcome, and every site has a test."""
-    model = get_session().get_service_model(SERVICE)
-    declared = {error.name for name in OPERATIONS for error in model.operation_model(name).error_shapes}
-    assert declared <= {answer.name for answer in ANSWERS}
+    models = get_session()
+    called = dict.fromkeys(OPERATIONS, models.get_service_model(SERVICE))
+    called |= dict.fromkeys((IDENTITY, ASSUME_ROLE), models.get_service_model("sts"))
+    assert {site.operation for site in SITES} == called.keys() | {USE_CERTIFICATE}
+    for operation, model in called.items():
+        tried = {answer.name for site in SITES if site.operation == operation for answer in site.answers}
+        assert _declared(model.operation_model(operation)) <= tried, operation
+    assert {answer for site in SITES for answer in site.answers} == {*ANSWERS, *STS_ANSWERS}
+    assert not {(operation, phase) for operation, cells in ELSEWHERE.items() for phase in cells} & RUNS.keys()
     assert RUNS.keys() == {(site.operation, site.phase) for site in SITES}
     used: set[str] = set()
     for site in SITES:
         assert site.outcomes.keys() == set(Kind)
         assert {answer.kind for answer in site.answers} == set(Kind)
-        used |= set(site.outcomes.values())
+        used |= {site.outcome(answer) for answer in site.answers}
     assert used == OUTCOMES.keys()
+
+
+def _declared(operation: OperationModel) -> set[str]:
+    """Return the codes of the errors that an operation declares."""
+    return {error.metadata.get("error", {}).get("code", error.name) for error in operation.error_shapes}
 
 
 # --- flows ------------------------------------------------------------------------------------------------------------
 
 
-def flow_key(answer: Answer) -> str:
+def flow_key(stage: Stage, answer: Answer) -> str:
     """Return the text that a flow shows for an answer."""
-    match answer.kind:
+    match stage.kind(answer):
         case Kind.SERVICE_ERROR if answer.status is not None and answer.status >= 500:
             return "cannot_connect"
         case Kind.SERVICE_ERROR | Kind.NOT_FOUND | Kind.CONFLICT | Kind.INVALID_REQUEST:
             return "unknown"
-    return answer.kind.value
+        case kind:
+            return kind.value
 
 
-@run(Phase.FLOW, IDENTITY, LIST_ASSOCIATIONS, is_loaded=False)
+@run(Phase.FLOW, IDENTITY, LIST_ASSOCIATIONS, ASSUME_ROLE, USE_CERTIFICATE, is_loaded=False)
 async def _config_flow(stage: Stage, answer: Answer) -> str:
     manager, world = stage.hass.config_entries.flow, stage.world
     stage.inject(answer)
     result = await manager.async_init(DOMAIN, context={"source": SOURCE_USER})
+    keys: dict[str, Any] = {**stage.credentials}
     connection = {
         "region": world.region,
-        "auth_method": "access_key",
+        "auth_method": keys.pop("auth_method", "access_key"),
         "advanced": {"endpoint_url": stage.emulator.url},
     }
-    keys = {
-        "access_key_id": world.access_key_id,
-        "secret_access_key": world.secret_access_key,
-        "assume_role": {},
-    }
+    if connection["auth_method"] == "access_key":
+        keys = {
+            "access_key_id": world.access_key_id,
+            "secret_access_key": world.secret_access_key,
+            "assume_role": keys,
+        }
     result = await manager.async_configure(result["flow_id"], connection)
     result = await manager.async_configure(result["flow_id"], keys)
     assert result["type"] == "form"
-    assert result["errors"] == {"base": flow_key(answer)}
+    assert result["errors"] == {"base": flow_key(stage, answer)}
     assert not stage.hass.config_entries.async_entries(DOMAIN)
     if result["step_id"] == "user":
         result = await manager.async_configure(result["flow_id"], connection)
@@ -244,7 +299,7 @@ async def _start_subentry_flow(stage: Stage, step: str) -> Any:
 async def _flow_that_ends(stage: Stage, answer: Answer) -> str:
     stage.inject(answer)
     result = await _start_subentry_flow(stage, "create")
-    assert (result["type"], result["reason"]) == ("abort", flow_key(answer))
+    assert (result["type"], result["reason"]) == ("abort", flow_key(stage, answer))
     result = await _start_subentry_flow(stage, "create")
     assert (result["type"], result["step_id"]) == ("form", "create")
     stage.hass.config_entries.subentries.async_abort(result["flow_id"])
@@ -265,7 +320,7 @@ async def _create_association(stage: Stage, answer: Answer) -> str:
     if result["errors"] == {"connector_destination_id": "connector_destination_gone"}:
         outcome = "gone"
     else:
-        assert result["errors"] == {"base": flow_key(answer)}
+        assert result["errors"] == {"base": flow_key(stage, answer)}
     # The same form again makes one association, even if the work was done before the answer got lost.
     result = await manager.async_configure(result["flow_id"], form)
     assert result["type"] == "progress"
@@ -294,18 +349,29 @@ async def _unfinished_association(stage: Stage, answer: Answer) -> str:
         assert answer.status is None
         assert world.associations[association]["AssociationState"] == "ASSOCIATION_DELETING"
         return "ended"
-    assert result["reason"] == flow_key(answer)
+    assert result["reason"] == flow_key(stage, answer)
     return "ended"
 
 
 # --- set-up and poll --------------------------------------------------------------------------------------------------
 
 
-@run(Phase.SET_UP, IDENTITY, LIST_THINGS, LIST_ASSOCIATIONS, LIST_REGISTRATIONS, is_loaded=False)
+@run(
+    Phase.SET_UP,
+    IDENTITY,
+    LIST_THINGS,
+    LIST_ASSOCIATIONS,
+    LIST_REGISTRATIONS,
+    ASSUME_ROLE,
+    USE_CERTIFICATE,
+    is_loaded=False,
+)
 async def _first_set_up(stage: Stage, answer: Answer) -> str:
     hass = stage.hass
     stage.inject(answer, MANY)
-    stage.entry = entry = add_entry(hass, stage.emulator, stage.world, association_ids=stage.world.associations)
+    stage.entry = entry = add_entry(
+        hass, stage.emulator, stage.world, association_ids=stage.world.associations, data=stage.credentials
+    )
     await set_up(hass, entry)
     outcome = {
         ConfigEntryState.SETUP_RETRY: "retried",
@@ -315,7 +381,7 @@ async def _first_set_up(stage: Stage, answer: Answer) -> str:
     if outcome == "without":
         assert any(issue.startswith("missing_permission") for issue in issues(hass))
     else:
-        assert entry.error_reason_translation_key == answer.kind.value
+        assert entry.error_reason_translation_key == stage.kind(answer).value
     assert stage.asked_for_credentials() is (outcome == "reauth")
     stage.mend()
     if outcome == "retried":
@@ -335,7 +401,7 @@ async def _first_set_up(stage: Stage, answer: Answer) -> str:
 async def _poll(stage: Stage, answer: Answer) -> str:
     hass, entry, light = stage.hass, stage.entry, stage.world.thing_id(LIGHT)
     stage.inject(answer, MANY)
-    if answer.kind is Kind.ACCESS_DENIED and stage.operation != LIST_THINGS:
+    if stage.kind(answer) is Kind.ACCESS_DENIED and stage.operation != LIST_THINGS:
         await press(hass, entry.unique_id, "synchronize")
         await hass.async_block_till_done()
         assert coordinator_of(entry).last_update_success
@@ -345,7 +411,7 @@ async def _poll(stage: Stage, answer: Answer) -> str:
     else:
         with pytest.raises(HomeAssistantError) as caught:
             await press(hass, entry.unique_id, "synchronize")
-        assert key_of(caught) == answer.kind.value
+        assert key_of(caught) == stage.kind(answer).value
         await hass.async_block_till_done()
         assert state(hass, "sensor", light, "registration") == "unavailable"
         assert device(hass, entry, light) is not None
@@ -355,6 +421,32 @@ async def _poll(stage: Stage, answer: Answer) -> str:
     assert state(hass, "sensor", light, "registration") == "not_registered"
     assert not any(issue.startswith("missing_permission") for issue in issues(hass))
     return outcome
+
+
+@run(Phase.POLL, ASSUME_ROLE, USE_CERTIFICATE, is_loaded=False)
+async def _renew_credentials(stage: Stage, answer: Answer) -> str:
+    """Try what is called when AWS has ended the credentials that were assumed."""
+    await _end_credentials(stage)
+    return await _poll(stage, answer)
+
+
+async def _end_credentials(stage: Stage) -> None:
+    """Let AWS end the credentials that were assumed, and a single call find that out."""
+    if not stage.is_loaded:
+        stage.entry = await loaded(
+            stage.hass,
+            stage.emulator,
+            stage.world,
+            data=stage.credentials,
+            options={"requests_per_second": 100},
+        )
+    await settle(stage.hass)
+    stage.world.expire_sessions()
+    discovery = stage.world.add_discovery(association_id=stage.acme)
+    with pytest.raises(HomeAssistantError) as caught:
+        await act(stage.hass, GET_DISCOVERED, device_discovery_id=discovery)
+    assert key_of(caught) == "service_error"
+    assert not stage.asked_for_credentials()
 
 
 @run(Phase.POLL, CONNECTIVITY)
@@ -376,24 +468,55 @@ async def _connectivity(stage: Stage, answer: Answer) -> str:
     return outcome
 
 
-@run(Phase.POLL, LIST_JOBS, GET_JOB, LIST_FOUND, is_loaded=False)
+async def _forget_jobs(entry: MockConfigEntry) -> None:
+    """Let an entry know of no discovery, as before its first set-up."""
+    data_of(entry).store.queue.jobs.clear()
+    await data_of(entry).store.async_save_queue()
+
+
+@run(Phase.POLL, LIST_JOBS, GET_JOB, LIST_FOUND)
 async def _details(stage: Stage, answer: Answer) -> str:
     """Try what is read of discoveries after a set-up, beside the lists."""
-    hass = stage.hass
+    hass, entry = stage.hass, stage.entry
+    await _forget_jobs(entry)
     stage.inject(answer, MANY)
-    stage.entry = entry = await ready(hass, stage.emulator, stage.world)
+    await reload(hass, entry)
     await look_back(hass)
     assert coordinator_of(entry).last_update_success
     assert state(hass, "sensor", entry.unique_id, "managed_things") == "13"
-    assert stage.world.count(stage.operation) > 0
+    before = stage.world.count(stage.operation)
+    assert before > 0
     outcome = stage.with_reauth("unseen")
     stage.mend()
-    before = stage.world.count(stage.operation)
-    await reload(hass, entry)
-    await look_back(hass)
+    await _forget_jobs(entry)
+    found = await act(hass, GET_DISCOVERED, account_association_id=stage.acme)
+    assert found["status"] == "succeeded"
+    assert found["devices"]
     assert stage.world.count(stage.operation) > before
-    await hass.config_entries.async_remove(entry.entry_id)
-    await settle(hass)
+    return outcome
+
+
+@run(Phase.POLL, DETAILS)
+async def _thing_details(stage: Stage, answer: Answer) -> str:
+    """Try what is read of a thing whenever it has changed."""
+    hass, entry, world, light = stage.hass, stage.entry, stage.world, stage.world.thing_id(LIGHT)
+
+    async def _change(serial_number: str) -> None:
+        world.advance(1)
+        world.update_thing(light, SerialNumber=serial_number)
+        assert await poll(hass, entry)
+        await pass_time(hass, matcher.DETAILS_DELAY + 1)
+
+    stage.inject(answer, MANY)
+    await _change("SN-1")
+    assert coordinator_of(entry).last_update_success
+    assert state(hass, "sensor", light, "registration") == "not_registered"
+    outcome = stage.with_reauth("unseen")
+    stage.mend()
+    world.clear_requests()
+    await _change("SN-2")
+    read = [request.params["Identifier"] for request in world.requests if request.operation == DETAILS]
+    assert light in read
     return outcome
 
 
@@ -421,11 +544,18 @@ async def _write(stage: Stage, *, register: bool, name: str) -> Any:
     return answer["results"][0]
 
 
+async def _catch_up(stage: Stage) -> None:
+    """Let what waits be tried again until nothing does."""
+    for _ in range(3):
+        if not data_of(stage.entry).registrar.pending_count:
+            break
+        await pass_time(stage.hass, 1000)
+
+
 async def _undo(stage: Stage, name: str, *, registered: bool) -> None:
     """Bring a pair back to how it was, in the cloud and here."""
     thing = stage.world.thing_id(name)
-    for _ in range(3):
-        await pass_time(stage.hass, 1000)
+    await _catch_up(stage)
     if registered:
         stage.world.register(thing, stage.acme, discovery_id=stage.world.discovery_id(stage.acme))
     elif (thing, stage.acme) in stage.world.registrations:
@@ -496,8 +626,7 @@ async def _onboard(stage: Stage, answer: Answer) -> str:
     outcome = stage.with_reauth(outcome)
     stage.mend()
     if outcome.startswith("queued"):
-        for _ in range(3):
-            await pass_time(stage.hass, 1000)
+        await _catch_up(stage)
     elif outcome == "failed":
         await act(stage.hass, ONBOARD, **found)
         await settle(stage.hass)
@@ -513,7 +642,9 @@ async def _raised(stage: Stage, answer: Answer, action: str, **fields: Any) -> s
     try:
         await act(stage.hass, action, **fields)
     except HomeAssistantError as err:
-        outcome = {answer.kind.value: "raised", "unknown_device_discovery": "no such id"}[str(err.translation_key)]
+        outcome = {stage.kind(answer).value: "raised", "unknown_device_discovery": "no such id"}[
+            str(err.translation_key)
+        ]
     else:
         outcome = "done"
     await settle(stage.hass)
@@ -541,11 +672,34 @@ async def _refresh(stage: Stage, answer: Answer) -> str:
     return await _raised(stage, answer, "refresh_account_association", account_association_id=stage.acme)
 
 
+@run(Phase.ACTION, LIST_ASSOCIATIONS)
+async def _watch(stage: Stage, answer: Answer) -> str:
+    """Try the looks at an association whose authorization was renewed."""
+    await act(stage.hass, "refresh_account_association", account_association_id=stage.acme)
+    stage.inject(answer)
+    stage.world.authorize(stage.acme)
+    await settle(stage.hass)
+    assert stage.world.count(LIST_ASSOCIATIONS) > 0
+    stage.mend()
+    assert await poll(stage.hass, stage.entry)
+    assert state(stage.hass, "sensor", stage.acme, "state") == "association_succeeded"
+    assert state(stage.hass, "binary_sensor", stage.acme, "authorization_problem") == "off"
+    return stage.with_reauth("unseen")
+
+
 @run(Phase.ACTION, GET_JOB, LIST_FOUND)
 async def _read_discovery(stage: Stage, answer: Answer) -> str:
     return await _raised(
         stage, answer, GET_DISCOVERED, device_discovery_id=stage.world.add_discovery(association_id=stage.acme)
     )
+
+
+@run(Phase.ACTION, ASSUME_ROLE, USE_CERTIFICATE, is_loaded=False)
+async def _read_with_new_credentials(stage: Stage, answer: Answer) -> str:
+    await _end_credentials(stage)
+    outcome = await _read_discovery(stage, answer)
+    assert await poll(stage.hass, stage.entry)
+    return outcome
 
 
 @run(Phase.ACTION, LIST_JOBS)
@@ -584,10 +738,52 @@ async def _retry(stage: Stage, answer: Answer) -> str:
     stage.mend()
     if outcome.startswith("waits"):
         assert await poll(stage.hass, stage.entry)
-        for _ in range(3):
-            await pass_time(stage.hass, 1000)
+        await _catch_up(stage)
         assert (pair in stage.world.registrations) is register
     await _undo(stage, name, registered=not register)
+    return outcome
+
+
+@run(Phase.QUEUE, LIST_JOBS, GET_JOB, LIST_FOUND, START)
+async def _search(stage: Stage, answer: Answer) -> str:
+    """Try what looks for the discovery that a registration needs."""
+    hass, entry, world, acme = stage.hass, stage.entry, stage.world, stage.acme
+    number = f"x-{len(world.things)}"
+    world.add_cloud_device(acme, number, f"Lamp {number}")
+    if stage.operation != START:
+        world.add_discovery(association_id=acme)
+    lamp = world.add_thing(
+        name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=number
+    )
+    assert await poll(hass, entry)
+    await _forget_jobs(entry)
+    world.offline()
+    asked = {"managed_thing_id": lamp, "account_association_id": acme}
+    assert item(await act(hass, REGISTER, **asked))["status"] == "queued"
+    stage.inject(answer, MANY)
+    world.offline(offline=False)
+    for _ in range(2):
+        await pass_time(hass, 1000)
+    queue = data_of(entry).store.queue
+    if (lamp, acme) in queue.intents:
+        outcome = "waits"
+    elif (failure := queue.failures.get((lamp, acme))) is not None:
+        outcome = "failed"
+        # A discovery that AWS no longer has lists nothing.
+        own = {"no_device_discovery"} if answer.kind is Kind.NOT_FOUND else set()
+        assert failure.error_code in {answer.name, *own}
+    else:
+        outcome = "done"
+    assert world.count(PUT) == (1 if outcome == "done" else 0)
+    outcome = stage.with_reauth(outcome)
+    stage.mend()
+    assert await poll(hass, entry)
+    if outcome == "failed":
+        assert item(await act(hass, REGISTER, **asked))["status"] == "registered"
+    elif outcome != "done":
+        await _catch_up(stage)
+    assert world.registrations[lamp, acme] == "ASSOCIATED"
+    assert world.count(PUT) == 1
     return outcome
 
 
@@ -604,12 +800,16 @@ async def _resume_onboarding(stage: Stage, answer: Answer) -> str:
     stage.world.clear_requests()
     for _ in range(2):
         await pass_time(stage.hass, 1000)
-    outcome = stage.with_reauth("waits" if data_of(stage.entry).store.queue.onboardings else "failed")
+        # What was created is in the lists, whether or not its answer came through.
+        assert await poll(stage.hass, stage.entry)
+    outcome = "waits"
+    if not data_of(stage.entry).store.queue.onboardings:
+        outcome = "failed" if set(stage.world.things) == before else "done"
+    outcome = stage.with_reauth(outcome)
     stage.mend()
     if outcome == "failed":
         await act(stage.hass, ONBOARD, **found)
-    for _ in range(3):
-        await pass_time(stage.hass, 1000)
+    await _catch_up(stage)
     (created,) = set(stage.world.things) - before
     assert stage.world.registrations[created, stage.acme] == "ASSOCIATED"
     assert state(stage.hass, "sensor", stage.entry.unique_id, "pending_registrations") == "0"

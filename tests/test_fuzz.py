@@ -20,7 +20,7 @@ from urllib3 import HTTPResponse
 
 from custom_components.mi_registration import config_flow, services
 from custom_components.mi_registration.aws import certificates, endpoints, iot_credentials, models
-from custom_components.mi_registration.aws.client import _page
+from custom_components.mi_registration.aws.answers import page_of
 from custom_components.mi_registration.aws.clock import Clock, http_date
 from custom_components.mi_registration.aws.errors import AwsError, from_exception
 from custom_components.mi_registration.aws.identifiers import malformed
@@ -158,7 +158,7 @@ def test_all_parsers_are_tried() -> None:
 def test_pages(answer: dict[str, Any]) -> None:
     """A page is read, or botocore's error says that it can't be."""
     try:
-        page = _page(models.ManagedThing.from_wire, "Items", answer)
+        page = page_of(models.ManagedThing.from_wire, "Items", answer)
     except ResponseParserError:
         return
     assert page.next_token is None or page.next_token

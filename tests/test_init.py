@@ -188,6 +188,22 @@ async def test_unload_while_details_are_read(
     assert_no_complaints(caplog)
 
 
+async def test_unload_before_connectivity_is_read(
+    hass: HomeAssistant, emulator: Emulator, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reading that was asked for and whose turn comes after the entry's end is no error in the log."""
+    entry = await loaded(hass, emulator, world, options={"requests_per_second": 2})
+    connectivity = data_of(entry).connectivity
+    await connectivity.async_refresh()
+    assert connectivity.last_update_success
+    read = world.count(CONNECTIVITY)
+    reading = hass.async_create_task(connectivity.async_refresh())
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await reading
+    assert_no_complaints(caplog)
+    assert world.count(CONNECTIVITY) == read
+
+
 async def test_unload_during_a_synchronisation(
     hass: HomeAssistant, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,26 +19,43 @@ from homeassistant.helpers import issue_registry as ir
 
 from .common import (
     ACME,
+    DEREGISTER,
     LIGHT,
     LIST_ASSOCIATIONS,
     NORTHWIND,
+    OTHER_LIGHT,
     PUT,
     REGISTER,
+    REGISTERED_LIGHT,
     act,
     coordinator_of,
     data_of,
     item,
     key_of,
     loaded,
+    pass_time,
     poll,
     press,
     state,
 )
-from .engine_common import follow_activity, make_quick, make_retries_quick, ready, reload, settle
+from .engine_common import (
+    CREATE,
+    FOUND_LIGHTS,
+    ONBOARD,
+    follow_activity,
+    make_quick,
+    make_retries_quick,
+    ready,
+    reload,
+    settle,
+)
 from .repair_common import issues, make_looks_quick, until
 
 REFRESH = "refresh_account_association"
 START_REFRESH = "StartAccountAssociationRefresh"
+OWNER = "robin"
+SOON = 901
+"""Seconds within which everything that waits is tried again."""
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +190,7 @@ async def test_policy_without_authorization(
     await registrar._async_retry()
     await settle(hass)
     assert world.count(PUT) == 0
+    assert registrar._unsub_retry is None
     assert state(hass, "sensor", light, "registration") == "queued"
     world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
     assert await poll(hass, entry)
@@ -211,6 +229,134 @@ async def test_queue_waits_and_resumes(
     assert world.count(PUT) == 1
     assert data_of(entry).registrar.pending_count == 0
     assert state(hass, "sensor", light, "registration") == "associated"
+
+
+@pytest.mark.parametrize("bad_state", ["REFRESH_TOKEN_EXPIRED", "ASSOCIATION_FAILED", "ASSOCIATION_IN_PROGRESS"])
+@pytest.mark.parametrize("has_discovery", [True, False])
+async def test_refused_before_the_poll_shows_why(
+    hass: HomeAssistant,
+    *,
+    emulator: Emulator,
+    world: World,
+    bad_state: str,
+    has_discovery: bool,
+) -> None:
+    """What AWS refuses for an authorization that ended since the last poll waits as if that had been known."""
+    acme = world.association_id(ACME)
+    things = [world.thing_id(LIGHT), world.thing_id(OTHER_LIGHT)]
+    if not has_discovery:
+        for number in range(2):
+            world.add_cloud_device(acme, f"x-{number}", f"Lamp {number}")
+        things = [
+            world.add_thing(
+                name=f"Lamp {number}", status="UNASSOCIATED", association_id=acme, connector_device_id=f"x-{number}"
+            )
+            for number in range(2)
+        ]
+    entry = await ready(hass, emulator, world)
+    world.set_association_state(acme, bad_state)
+    world.clear_requests()
+    answer = await act(hass, REGISTER, managed_thing_id=things, account_association_id=acme)
+    assert answer["summary"] == {"queued": 2}
+    assert {row["error_code"] for row in answer["results"]} == {"ConflictException"}
+    assert world.count(LIST_ASSOCIATIONS) == 1
+    assert world.count(PUT) == (2 if has_discovery else 0)
+    assert state(hass, "sensor", acme, "state") == bad_state.lower()
+    assert [state(hass, "sensor", thing, "registration") for thing in things] == ["queued"] * 2
+    if bad_state != "ASSOCIATION_IN_PROGRESS":
+        assert issues(hass) == {f"authorization_expired_{acme}"}
+        world.clear_requests()
+        await pass_time(hass, SOON)
+        assert world.count(PUT) == world.count("StartDeviceDiscovery") == 0
+    world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
+    assert await poll(hass, entry)
+    await pass_time(hass, SOON)
+    assert [world.registrations.get((thing, acme)) for thing in things] == ["ASSOCIATED"] * 2
+    assert data_of(entry).registrar.pending_count == 0
+    assert issues(hass) == set()
+
+
+async def test_refused_and_nobody_says_why(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """As long as the account associations can't be read, a conflict isn't taken for AWS's last word."""
+    entry = await ready(hass, emulator, world)
+    light, acme = world.thing_id(LIGHT), world.association_id(ACME)
+    world.expire_authorization(acme)
+    world.refuse(LIST_ASSOCIATIONS, "InternalServerException")
+    answer = item(await act(hass, REGISTER, managed_thing_id=light, account_association_id=acme))
+    assert (answer["status"], answer["error_code"]) == ("queued", "ConflictException")
+    await pass_time(hass, SOON)
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    assert data_of(entry).registrar.pending_count == 1
+    assert str(data_of(entry).registrar.last_error(light)).startswith("ConflictException: ")
+
+
+async def test_refused_and_nobody_may_see_why(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """Where no policy allows to read the account associations, AWS's word is all there is."""
+    await ready(hass, emulator, world)
+    light, acme = world.thing_id(LIGHT), world.association_id(ACME)
+    world.expire_authorization(acme)
+    world.deny("iotmanagedintegrations:ListAccountAssociations")
+    with pytest.raises(HomeAssistantError, match="ConflictException"):
+        await act(hass, REGISTER, managed_thing_id=light, account_association_id=acme)
+    assert state(hass, "sensor", light, "registration") == "failed"
+    assert "missing_permission_iotmanagedintegrations:ListAccountAssociations" in issues(hass)
+
+
+async def test_refused_in_a_home_among_others(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """An entry with a scope, which seldom reads the associations of all homes, sees at once why AWS refuses."""
+    acme, light = world.association_id(ACME), world.thing_id(LIGHT)
+    entry = await loaded(
+        hass, emulator, world, association_ids=[acme], options={"owner": OWNER, "requests_per_second": 100}
+    )
+    world.expire_authorization(acme)
+    answer = await act(
+        hass,
+        REGISTER,
+        managed_thing_id=light,
+        account_association_id=acme,
+        device_discovery_id=world.discovery_id(acme),
+    )
+    assert item(answer)["status"] == "queued"
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    assert coordinator_of(entry).data.associations_by_id.keys() == {acme}
+
+
+async def test_onboarding_before_the_poll_shows_it(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+    """What is found becomes managed things all the same, and their registrations wait."""
+    acme = world.association_id(ACME)
+    discovery_id = world.add_discovery(association_id=acme)
+    entry = await ready(hass, emulator, world)
+    world.expire_authorization(acme)
+    world.clear_requests()
+    answer = await act(hass, ONBOARD, account_association_id=acme, device_discovery_id=discovery_id)
+    assert answer["summary"].keys() == {"queued", "already_registered"}
+    assert issues(hass) == {f"authorization_expired_{acme}"}
+    world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
+    assert await poll(hass, entry)
+    await pass_time(hass, SOON)
+    things = [row["managed_thing_id"] for row in answer["results"]]
+    assert [world.registrations.get((thing, acme)) for thing in things] == ["ASSOCIATED"] * len(things)
+    assert world.count(CREATE) == len(FOUND_LIGHTS)
+
+
+async def test_deregistration_needs_no_authorization(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be removed in an outage is removed afterwards, though the authorization is gone."""
+    entry = await ready(hass, emulator, world)
+    light, acme = world.thing_id(REGISTERED_LIGHT), world.association_id(ACME)
+    world.expire_authorization(acme)
+    assert await poll(hass, entry)
+    world.offline()
+    answer = await act(hass, DEREGISTER, managed_thing_id=light, account_association_id=acme)
+    assert item(answer)["status"] == "queued"
+    make_retries_quick(monkeypatch)
+    world.offline(False)
+    assert await poll(hass, entry)
+    await data_of(entry).registrar._async_retry()
+    await settle(hass)
+    assert (light, acme) not in world.registrations
+    assert data_of(entry).registrar.pending_count == 0
 
 
 async def test_refresh_action(

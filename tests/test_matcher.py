@@ -13,7 +13,8 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.mi_registration import matcher as matching
 from custom_components.mi_registration.const import CONF_OWNER, CONF_REQUESTS_PER_SECOND
-from custom_components.mi_registration.matcher import Match, Matcher, MatchReason, normalized_address, normalized_serial
+from custom_components.mi_registration.match_keys import MatchReason, normalized_address, normalized_serial
+from custom_components.mi_registration.matcher import Match, Matcher
 from emulator import Emulator, World
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError

@@ -4,7 +4,7 @@ from botocore.session import get_session
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.mi_registration.onboarder import managed_thing_name
+from custom_components.mi_registration.names import managed_thing_name
 from emulator.validation import compile_pattern
 
 DIGEST = "0123456789abcdef" * 4

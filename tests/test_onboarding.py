@@ -407,8 +407,11 @@ async def test_bad_input(
     assert writes(world) == []
 
 
-async def test_unloaded_meanwhile(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
+async def test_unloaded_meanwhile(
+    hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An action whose account is unloaded says so; what it began is finished when the account is back."""
+    make_retries_quick(monkeypatch)
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
     await discover(hass, acme)
@@ -566,3 +569,23 @@ async def test_two_at_a_time(hass: HomeAssistant, emulator: Emulator, world: Wor
     assert_nothing_twice(world)
     registered = [params["ManagedThingId"] for params in params_of(world, PUT)]
     assert len(registered) == len(set(registered)) > 0
+
+
+@pytest.mark.parametrize("again", ["conflict", "ok"])
+async def test_hub_devices_two_at_a_time(hass: HomeAssistant, emulator: Emulator, world: World, again: str) -> None:
+    """A hub's device, which nothing but its row identifies, is created once, also if AWS would make a second thing."""
+    await ready(hass, emulator, world)
+    hub = world.thing_id(HUB)
+    await act(hass, START_DISCOVERY, discovery_type="zigbee", controller_id=hub)
+    world.set_switches(recreate_thing=again)
+    fields = {"controller_id": hub, "model": ["LM-BTN1"]}
+    answers = await asyncio.gather(*(act(hass, ONBOARD, **fields) for _ in range(2)))
+    assert sorted(item(answer)["status"] for answer in answers) == ["already_registered", "registered"]
+    assert world.count(CREATE) == 1
+    # What was deleted meanwhile can be onboarded anew.
+    world.remove_thing(world.thing_id(STAIR_BUTTON))
+    await settle(hass)
+    (entry,) = hass.config_entries.async_entries("mi_registration")
+    await data_of(entry).coordinator.async_refresh()  # type: ignore[arg-type]  # it is a MockConfigEntry
+    assert item(await act(hass, ONBOARD, **fields))["status"] == "registered"
+    assert world.count(CREATE) == 2

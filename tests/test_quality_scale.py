@@ -179,7 +179,7 @@ def dependencies_are_open() -> None:
 
 def runtime_data_is_typed() -> None:
     """Check that what an entry owns lies in its ``runtime_data``, which has a type."""
-    assert "type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]" in text(INTEGRATION / "coordinator.py")
+    assert "type MiRegistrationConfigEntry = ConfigEntry[MiRegistrationData]" in text(INTEGRATION / "data.py")
     assert "entry.runtime_data = MiRegistrationData(" in text(INTEGRATION / "__init__.py")
     for path in modules():
         assert "hass.data[DOMAIN]" not in text(path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.mi_registration import registrar
+from custom_components.mi_registration import attempt, registrar
 from custom_components.mi_registration.const import DOMAIN
 from emulator import Emulator, World
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -172,7 +172,7 @@ async def test_throttled_all_along(
     hass: HomeAssistant, world: World, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stays throttled waits in the queue, and is done later."""
-    monkeypatch.setattr(registrar, "THROTTLED_TRIES", 2)
+    monkeypatch.setattr(attempt, "THROTTLED_TRIES", 2)
     world.refuse(PUT, "ThrottlingException", times=2)
     answer = await act(hass, REGISTER, **light_fields(world))
     assert item(answer)["status"] == "queued"
@@ -193,7 +193,7 @@ async def test_tries_of_one_attempt_are_one(
     hass: HomeAssistant, world: World, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often a request was throttled within an attempt, the next attempt comes as soon as after any other."""
-    monkeypatch.setattr(registrar, "THROTTLED_TRIES", 4)
+    monkeypatch.setattr(attempt, "THROTTLED_TRIES", 4)
     world.refuse(PUT, "ThrottlingException", times=4)
     answer = await act(hass, REGISTER, **light_fields(world))
     assert item(answer)["status"] == "queued"

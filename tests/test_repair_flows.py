@@ -8,7 +8,7 @@ from emulator import Emulator, World
 from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.core import HomeAssistant
 
-from .common import ACME, LIGHT, REGISTERED_LIGHT, coordinator_of, data_of, device, loaded, poll, state
+from .common import ACME, LIGHT, REGISTERED_LIGHT, coordinator_of, data_of, device, poll, state
 from .engine_common import follow_activity, make_quick, ready, settle
 from .repair_common import (
     IGNORE_OWN_WARNING_OF_HTTP,
@@ -269,7 +269,7 @@ async def test_account_that_is_not_loaded(
     hass: HomeAssistant, emulator: Emulator, world: World, hass_client: ClientSessionGenerator, kind: str
 ) -> None:
     """A dialog that is open while the account is unloaded ends with the reason, and works when it is back."""
-    entry = await loaded(hass, emulator, world)
+    entry = await ready(hass, emulator, world)
     light, acme = world.thing_id(LIGHT), world.association_id(ACME)
     match kind:
         case "authorization_expired":

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration import linking
 from custom_components.mi_registration.activity import EVENT_ACTIVITY
-from custom_components.mi_registration.aws import client
+from custom_components.mi_registration.aws import boto3_calls
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.diagnostics import (
     async_get_config_entry_diagnostics,
@@ -115,7 +115,12 @@ class Home:
             )
         } | {"Tags": {"note": CANARIES["Tag"]}}
         world.add_cloud_device(
-            self.association, CANARIES["ConnectorDeviceId"], "Lamp", CANARIES["Brand"], CANARIES["Model"], ["Light"]
+            self.association,
+            CANARIES["ConnectorDeviceId"],
+            "Lamp",
+            brand=CANARIES["Brand"],
+            model=CANARIES["Model"],
+            device_types=["Light"],
         )
         discovery = world.add_discovery(association_id=self.association)
         self.lamp = world.add_thing(
@@ -138,9 +143,9 @@ class Home:
             self.association,
             CANARIES["FoundConnectorDeviceId"],
             "Found lamp",
-            CANARIES["FoundBrand"],
-            CANARIES["FoundModel"],
-            ["Light"],
+            brand=CANARIES["FoundBrand"],
+            model=CANARIES["FoundModel"],
+            device_types=["Light"],
         )
         world.add_hub_device(
             self.hub,
@@ -396,7 +401,7 @@ async def test_a_leak_would_be_seen(
     def _public() -> Generator[None]:
         yield
 
-    monkeypatch.setattr(client, "private", _public)
+    monkeypatch.setattr(boto3_calls, "private", _public)
     at_debug(caplog)
     home = Home(empty_world)
     watch = Watch(hass, caplog)
@@ -445,7 +450,7 @@ async def test_own_log_tells_of_each_request(
     world.refuse(LIST_THINGS, "InternalServerException")
     assert not await poll(hass, entry)
     sent = [request for request in world.requests if request.operation == LIST_THINGS]
-    lines = [record.getMessage() for record in caplog.records if record.name.endswith("aws.client")]
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("aws.boto3_calls")]
     assert any(line.startswith(f"{LIST_THINGS}: done after ") and sent[0].request_id in line for line in lines)
     assert any(
         line.startswith(f"{LIST_THINGS}: InternalServerException after ") and sent[-1].request_id in line

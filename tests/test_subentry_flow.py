@@ -8,10 +8,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.mi_registration import linking
+from custom_components.mi_registration.associations import association_subentry
 from custom_components.mi_registration.aws import errors
 from custom_components.mi_registration.aws.models import AccountAssociation, AccountAssociationLink, AssociationState
 from custom_components.mi_registration.const import SUBENTRY_ACCOUNT_ASSOCIATION
-from custom_components.mi_registration.coordinator import association_subentry
 from custom_components.mi_registration.subentry_flow import association_options, flow_error
 from emulator import Emulator, World
 from homeassistant.config_entries import (

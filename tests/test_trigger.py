@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.common import TargetSupport, assert_triggers_target_support
 import voluptuous as vol
 
-from custom_components.mi_registration import coordinator
+from custom_components.mi_registration import listeners
 from custom_components.mi_registration.activity import EVENT_ACTIVITY, START_SECONDS, Activity
 from custom_components.mi_registration.const import DOMAIN
 from custom_components.mi_registration.trigger import TRIGGERS
@@ -76,6 +76,14 @@ async def of_acme(
     return dict(zip(Activity, await automate(hass, *(on(activity, **where) for activity in Activity)), strict=True))
 
 
+async def of_expired_acme(hass: HomeAssistant, entry: MockConfigEntry, world: World) -> dict[str, list[Any]]:
+    """Let an association need a new authorization; return the runs of :func:`of_acme`."""
+    runs = await of_acme(hass, entry, world)
+    world.expire_authorization(world.association_id(ACME))
+    assert await poll(hass, entry)
+    return runs
+
+
 def names(runs: Mapping[str, list[Any]]) -> dict[str, list[str | None]]:
     """Return which triggers ran, and for which devices."""
     return {str(activity): sorted(run.get("name") for run in ran) for activity, ran in runs.items() if ran}
@@ -132,17 +140,14 @@ async def test_what_others_do(hass: HomeAssistant, emulator: Emulator, world: Wo
 
 async def test_authorization(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """An authorization that expires and comes back triggers once each."""
-    entry = await ready(hass, emulator, world)
-    acme = world.association_id(ACME)
-    runs = await of_acme(hass, entry, world)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
+    entry, acme = await ready(hass, emulator, world), world.association_id(ACME)
+    runs = await of_expired_acme(hass, entry, world)
     assert await poll(hass, entry)
     assert names(runs) == {"authorization_expired": [None]}
-    (expired,) = runs[Activity.AUTHORIZATION_EXPIRED]
-    assert expired["state"] == "refresh_token_expired"
-    assert expired["association_device_id"] == device_id(hass, entry, acme)
-    assert expired["device_id"] is None
+    (run,) = runs[Activity.AUTHORIZATION_EXPIRED]
+    assert run["state"] == "refresh_token_expired"
+    assert run["association_device_id"] == device_id(hass, entry, acme)
+    assert run["device_id"] is None
     world.set_association_state(acme, "ASSOCIATION_SUCCEEDED")
     assert await poll(hass, entry)
     assert names(runs) == {"authorization_expired": [None], "authorization_restored": [None]}
@@ -150,11 +155,8 @@ async def test_authorization(hass: HomeAssistant, emulator: Emulator, world: Wor
 
 async def test_renewed_authorization(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """An authorization isn't back as long as its link wasn't opened."""
-    entry = await ready(hass, emulator, world)
-    acme = world.association_id(ACME)
-    runs = await of_acme(hass, entry, world)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
+    entry, acme = await ready(hass, emulator, world), world.association_id(ACME)
+    runs = await of_expired_acme(hass, entry, world)
     await act(hass, "refresh_account_association", account_association_id=acme)
     assert await poll(hass, entry)
     assert names(runs) == {"authorization_expired": [None]}
@@ -166,11 +168,8 @@ async def test_renewed_authorization(hass: HomeAssistant, emulator: Emulator, wo
 
 async def test_authorization_newer_than_this_code(hass: HomeAssistant, emulator: Emulator, world: World) -> None:
     """A state that AWS adds later doesn't bring an authorization back."""
-    entry = await ready(hass, emulator, world)
-    acme = world.association_id(ACME)
-    runs = await of_acme(hass, entry, world)
-    world.expire_authorization(acme)
-    assert await poll(hass, entry)
+    entry, acme = await ready(hass, emulator, world), world.association_id(ACME)
+    runs = await of_expired_acme(hass, entry, world)
     world.add_unknown_values(members=False)
     assert await poll(hass, entry)
     assert runs[Activity.AUTHORIZATION_RESTORED] == []
@@ -290,7 +289,7 @@ async def test_found_thing(hass: HomeAssistant, emulator: Emulator, world: World
     """A found device that is a managed thing already is meant by the thing."""
     entry = await ready(hass, emulator, world)
     acme = world.association_id(ACME)
-    world.add_cloud_device(acme, "al-9", "Cupboard light", "Acme", "AL-E27", ["Light"])
+    world.add_cloud_device(acme, "al-9", "Cupboard light", brand="Acme", model="AL-E27", device_types=["Light"])
     thing = world.add_thing(
         name="Cupboard light", status="UNASSOCIATED", association_id=acme, connector_device_id="al-9"
     )
@@ -452,7 +451,7 @@ async def test_states_are_as_announced(
     hass: HomeAssistant, emulator: Emulator, world: World, monkeypatch: pytest.MonkeyPatch, per_slice: int
 ) -> None:
     """An automation's conditions find the entities as the trigger says, however many there are to update."""
-    monkeypatch.setattr(coordinator, "LISTENERS_PER_SLICE", per_slice)
+    monkeypatch.setattr(listeners, "LISTENERS_PER_SLICE", per_slice)
     entry = await ready(hass, emulator, world)
     acme, light = world.association_id(ACME), world.thing_id(LIGHT)
     thing = {"entity_id": registration_of(hass, light)}

@@ -341,7 +341,8 @@ async def test_authorization_denied(
     flow = await FixFlow.start(hass, hass_client, issue_id)
     await flow.submit()
     world.authorize(acme)
-    await until(lambda: issues(hass) == set())
+    assert await poll(hass, entry)
+    assert issues(hass) == set()
 
 
 @row

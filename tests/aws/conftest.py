@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from custom_components.mi_registration.aws.client import Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.boto3_client import Boto3ManagedIntegrationsClient
 from custom_components.mi_registration.aws.quota import Quota
 from custom_components.mi_registration.aws.session import ConnectionSettings
 from emulator import Emulator, World
+from tests.emulator_fixtures import hide_aws_settings
 
 from .scripted_server import ScriptedServer
 
@@ -24,11 +25,7 @@ def _real_parts(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Lets sockets through to the loopback and keeps this machine's own AWS settings out.
     """
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    hide_aws_settings(monkeypatch)
 
 
 @pytest.fixture
@@ -68,15 +65,6 @@ def scripted() -> Generator[ScriptedServer]:
 def scripted_client(make_client: MakeClient, scripted: ScriptedServer) -> Boto3ManagedIntegrationsClient:
     """Make a client of the scripted server."""
     return make_client(endpoint_url=scripted.url)
-
-
-@pytest.fixture
-def world(emulator: Emulator) -> Generator[World]:
-    """Add an account with a home in it; its bugs fail the test."""
-    world = emulator.create_world("home")
-    yield world
-    emulator.remove_world(world)
-    assert world.problems == []
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.mi_registration.aws.client import OPERATIONS, Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.boto3_client import Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.client import OPERATIONS
 from custom_components.mi_registration.aws.errors import (
     AccessDeniedError,
     AwsError,
@@ -44,7 +45,7 @@ from .conftest import MakeClient, world_config
 
 type Client = Boto3ManagedIntegrationsClient
 
-CLIENT_MODULE = "custom_components.mi_registration.aws.client"
+CALLS_MODULE = "custom_components.mi_registration.aws.boto3_calls"
 
 
 class Gate:
@@ -631,7 +632,7 @@ async def test_first_calls_at_once_share_one_session(
         made.append(threading.current_thread())
         return create_session(*args, **kwargs)
 
-    monkeypatch.setattr(f"{CLIENT_MODULE}.create_session", counting)
+    monkeypatch.setattr(f"{CALLS_MODULE}.create_session", counting)
     await asyncio.gather(*(client.list_account_associations() for _ in range(8)))
     assert len(made) == 1
     assert made != [threading.current_thread()]
@@ -641,7 +642,7 @@ async def test_a_failed_connection_is_tried_again(
     client: Client, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(f"{CLIENT_MODULE}.create_session", lambda *_, **__: 1 / 0)
+        broken.setattr(f"{CALLS_MODULE}.create_session", lambda *_, **__: 1 / 0)
         with pytest.raises(ServiceError) as caught:
             await client.get_caller_identity()
         assert caught.value.code == "ZeroDivisionError"
@@ -653,7 +654,7 @@ async def test_an_sdk_that_is_too_old(
     client: Client, world: World, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     if missing == "operation":
-        monkeypatch.setattr(f"{CLIENT_MODULE}.OPERATIONS", OPERATIONS | {"NotYetThere"})
+        monkeypatch.setattr(f"{CALLS_MODULE}.OPERATIONS", OPERATIONS | {"NotYetThere"})
     else:
         monkeypatch.setattr("boto3.Session.get_available_services", lambda _: ["sts"])
     with pytest.raises(UnsupportedSdkError, match="or newer"):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from custom_components.mi_registration.aws.client import Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.boto3_client import Boto3ManagedIntegrationsClient
 from custom_components.mi_registration.aws.clock import Clock, http_date
 from custom_components.mi_registration.aws.errors import ClockSkewError, InvalidCredentialsError
 from emulator import Emulator, World

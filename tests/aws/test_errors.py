@@ -129,6 +129,14 @@ def test_an_answer_without_anything() -> None:
     }
 
 
+@pytest.mark.parametrize(("text", "shown"), [("Not there.", "Not there"), ("Not there", "Not there")])
+def test_texts_around_a_message_have_its_full_stop(text: str, shown: str) -> None:
+    """A translated text goes on behind AWS's message, or ends with a full stop of its own."""
+    error = convert(client_error("ResourceNotFoundException", text))
+    assert error.placeholders["message"] == shown
+    assert error.message == text
+
+
 def test_only_what_may_pass_by_itself_is_transient() -> None:
     transient = {kind.__name__ for kind in AwsError.__subclasses__() if kind.transient}
     assert transient == {"CannotConnectError", "ClockSkewError", "ServiceError", "ThrottledError"}

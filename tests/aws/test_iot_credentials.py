@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.mi_registration.aws.client import Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.boto3_client import Boto3ManagedIntegrationsClient
 from custom_components.mi_registration.aws.endpoints import (
     EndpointError,
     InsecureEndpointError,

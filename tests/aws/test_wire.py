@@ -11,7 +11,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 import pytest
 
-from custom_components.mi_registration.aws.client import OPERATIONS, Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.boto3_client import Boto3ManagedIntegrationsClient
+from custom_components.mi_registration.aws.client import OPERATIONS
 from custom_components.mi_registration.aws.errors import (
     CODES,
     AwsError,
@@ -370,7 +371,9 @@ async def test_an_assumed_roles_failure_is_logged_without_secrets(
             await client.list_managed_things()
         assert "canary" not in str(caught.value)
     assert "canary" not in caplog.text
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    # A busy machine makes asyncio warn that a step of the test took long.
+    complaints = [record for record in caplog.records if record.levelno >= logging.WARNING and record.name != "asyncio"]
+    assert complaints == []
 
 
 async def test_models_do_not_show_what_is_sensitive(scripted_client: Client, scripted: ScriptedServer) -> None:
