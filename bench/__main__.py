@@ -4,13 +4,15 @@ import argparse
 from pathlib import Path
 import sys
 
+from .figures import Figures
 from .plot import draw
-from .report import Figures, headline, report, write
+from .report import headline, report, write
 from .scenarios import (
     QUICK,
     Sizes,
     Way,
     measure_day,
+    measure_engine,
     measure_fleet,
     measure_reactions,
     measure_registration,
@@ -28,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _registrations(sizes: Sizes, aws_cli: Path | None) -> list[Way]:
     ways = [
-        measure_registration("register", "register", sizes.pairs, sizes.repeats),
-        measure_registration("onboard (create and register)", "onboard", sizes.pairs, sizes.repeats),
+        measure_engine("register", "register", sizes.pairs, sizes.repeats),
+        measure_engine("onboard (create and register)", "onboard", sizes.pairs, sizes.repeats),
         measure_registration("boto3, loop", "loop", sizes.peer_pairs, sizes.repeats),
         measure_registration("boto3, 10 threads", "threads", sizes.peer_pairs, sizes.repeats),
     ]

@@ -1,7 +1,6 @@
 """The figures as tables, on the terminal and in the README."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 import os
 from pathlib import Path
@@ -13,34 +12,16 @@ import boto3
 
 from homeassistant.const import __version__ as home_assistant_version
 
+from .aims import aims_table
 from .cloud import LATENCY
+from .figures import Figures, clients_of, ratio, spread
 from .markdown import table, write_between
 from .scenarios import Day, Fleet, Reactions, Way
 
 README = Path(__file__).parent / "README.md"
 BEGIN = "<!-- figures: made by `scripts/bench --write` -->\n"
 END = "<!-- end of figures -->\n"
-COSTS = ("wall", "cpu", "memory")
 STALLS = ("wall", "cpu", "collector")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """Everything that was measured."""
-
-    ways: Sequence[Way]
-    fleets: Sequence[Fleet]
-    sdk: Sequence[dict[str, Any]]
-    day: Day
-    reactions: Reactions
-
-
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Return the median, and the range where there are several values."""
-    text = f"{statistics.median(values):.{digits}f}"
-    if len(values) > 1:
-        text += f" ({min(values):.{digits}f}–{max(values):.{digits}f})"
-    return text
 
 
 def registrations(ways: Iterable[Way]) -> str:
@@ -53,6 +34,7 @@ def registrations(ways: Iterable[Way]) -> str:
             "failed",
             "calls answered 429",
             "CPU seconds per 100 pairs",
+            "of it on the event loop",
             "longest stall of the event loop",
         ],
         (
@@ -63,6 +45,7 @@ def registrations(ways: Iterable[Way]) -> str:
                 str(way.failed),
                 f"{spread([share * 100 for share in way.throttled], 1)} %",
                 spread(way.cpu),
+                spread(way.loop_cpu) if way.loop_cpu else "–",
                 f"{spread(way.stalls, 0)} ms" if way.stalls else "–",
             ]
             for way in ways
@@ -105,36 +88,22 @@ def poll_text(fleet: Fleet) -> str:
     )
 
 
-def _median(runs: Iterable[dict[str, Any]], member: str) -> float:
-    return float(statistics.median([run[member] for run in runs]))
-
-
-def _clients(sdk: Iterable[dict[str, Any]], member: str) -> float:
-    return _median([run["clients"] for run in sdk], member)
-
-
 def ratio_table(fleets: Iterable[Fleet], sdk: Sequence[dict[str, Any]]) -> str:
     """Return what setting up costs, in multiples of what the same entities cost without any cloud."""
     rows = []
     for fleet in fleets:
-        first, bare = ({name: _median(runs, name) for name in COSTS} for runs in (fleet.first, fleet.bare_first))
-        rows.append(
-            [
-                str(fleet.things),
-                str(fleet.first[0]["states"]),
-                *(f"{_median(fleet.again, name) / _median(fleet.bare_again, name):.2f}" for name in ("wall", "cpu")),
-                f"{first['wall'] / bare['wall']:.2f}",
-                f"{(first['wall'] - fleet.waits * LATENCY - _clients(sdk, 'wall')) / bare['wall']:.2f}",
-                *(
-                    text
-                    for name in ("cpu", "memory")
-                    for text in (
-                        f"{first[name] / bare[name]:.2f}",
-                        f"{(first[name] - _clients(sdk, name)) / bare[name]:.2f}",
-                    )
-                ),
+        waiting = fleet.waits * LATENCY + clients_of(sdk, "wall")
+        ratios = [
+            *(ratio(fleet, member, first=False) for member in ("wall", "cpu")),
+            ratio(fleet, "wall", first=True),
+            ratio(fleet, "wall", first=True, less=waiting),
+        ]
+        for member in ("cpu", "memory"):
+            ratios += [
+                ratio(fleet, member, first=True),
+                ratio(fleet, member, first=True, less=clients_of(sdk, member)),
             ]
-        )
+        rows.append([str(fleet.things), str(fleet.first[0]["states"]), *(f"{value:.2f}" for value in ratios)])
     head = ["things", "entities", "start: wall time", "CPU", "first set-up: wall time", "without waiting and SDK"]
     return table([*head, "CPU", "without SDK", "memory", "without SDK"], rows)
 
@@ -208,11 +177,8 @@ def headline(figures: Figures) -> str:
             calls = f"{spread(fleet.list_calls, 0)}/{fleet.pages} pages"
             written = sum(poll["written"] for poll in fleet.polls)
             parts.append(f"poll of {fleet.things}: {calls}, {stalls} ms CPU stall, {written} states written")
-        first, again = (
-            _median(ours, "wall") / _median(bare, "wall")
-            for ours, bare in ((fleet.first, fleet.bare_first), (fleet.again, fleet.bare_again))
-        )
-        memory = _median(fleet.first, "memory") / _median(fleet.bare_first, "memory")
+        first, again = (ratio(fleet, "wall", first=first) for first in (True, False))
+        memory = ratio(fleet, "memory", first=True)
         parts.append(
             f"{fleet.things} things: start {again:.2f} × and first set-up {first:.2f} × time,"
             f" {memory:.2f} × memory of bare"
@@ -246,6 +212,7 @@ def report(figures: Figures) -> str:
             *(poll_text(fleet) for fleet in figures.fleets if fleet.polls),
             stall_table([fleet for fleet in figures.fleets if fleet.polls]),
             life_table(figures.day, figures.reactions),
+            aims_table(figures),
         ]
     )
 

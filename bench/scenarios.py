@@ -49,6 +49,8 @@ class Way:
     """Which part of the calls was answered 429."""
     cpu: list[float] = field(default_factory=list)
     """CPU seconds per hundred pairs, with the processes that it starts."""
+    loop_cpu: list[float] = field(default_factory=list)
+    """What Home Assistant's event loop has of that, where there is one."""
     stalls: list[float] = field(default_factory=list)
     """The longest stall of Home Assistant's event loop in milliseconds, where there is one."""
 
@@ -98,16 +100,28 @@ def measure_registration(name: str, worker: str, pairs: int, repeats: int, **arg
     """Let a worker register so many pairs, each time in a new account."""
     way = Way(name=name, pairs=pairs)
     for _ in range(repeats):
-        with Cloud() as cloud:
-            vendor = cloud.add_vendor(pairs, with_things=worker != "onboard")
-            result = run(worker, endpoint=cloud.endpoint, vendor=vendor, **arguments)
-            way.ratios.append(result["wall"] / (pairs / QUOTA))
-            way.throttled.append(throttled_share(cloud.requests))
-            way.cpu.append(result["cpu"] / pairs * 100)
-            if "stalls" in result:
-                way.stalls.append(result["stalls"]["wall"])
-            way.failed += pairs - cloud.registered()
+        result = _register(way, worker, **arguments)
+        way.ratios.append(result["wall"] / (pairs / QUOTA))
+        way.cpu.append(result["cpu"] / pairs * 100)
+        if "loop_cpu" in result:
+            way.loop_cpu.append(result["loop_cpu"] / pairs * 100)
     return way
+
+
+def measure_engine(name: str, worker: str, pairs: int, repeats: int) -> Way:
+    """Let one of the integration's own actions do it, and once more with somebody watching the event loop."""
+    way = measure_registration(name, worker, pairs, repeats)
+    way.stalls.append(_register(way, worker, watch=True)["stalls"]["wall"])
+    return way
+
+
+def _register(way: Way, worker: str, **arguments: Any) -> dict[str, Any]:
+    with Cloud() as cloud:
+        vendor = cloud.add_vendor(way.pairs, with_things=worker != "onboard")
+        result = run(worker, endpoint=cloud.endpoint, vendor=vendor, **arguments)
+        way.throttled.append(throttled_share(cloud.requests))
+        way.failed += way.pairs - cloud.registered()
+    return result
 
 
 def measure_fleet(things: int, repeats: int, *, polls: int = 0, settle: float = SETTLE) -> Fleet:

@@ -115,7 +115,18 @@ async def test_devices(hass: HomeAssistant, emulator: Emulator, world: World) ->
     account = await device_file(hass, entry, entry.unique_id)
     assert account["aws_id"] == entry.unique_id
     assert account["last_success"] is True
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    thing = data_of(entry).coordinator.data.things_by_id[light]
+    local = dr.async_get(hass).async_get_or_create(
+        config_entry_id=other.entry_id,
+        identifiers={("other", "1")},
+        manufacturer=thing.brand,
+        model=thing.model,
+        name=thing.name,
+    )
     of_light = await device_file(hass, entry, light)
+    assert of_light["suggestions"] == [local.id]
     assert of_light["managed_thing"]["managed_thing_id"] == light
     assert of_light["managed_thing"]["role"] == "DEVICE"
     assert of_light["candidates"] == []

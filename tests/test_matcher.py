@@ -611,24 +611,19 @@ async def test_suggestions(hass: HomeAssistant, emulator: Emulator, empty_world:
     entry = await set_up(hass, emulator, empty_world)
     matcher = matcher_of(entry)
     assert pairs(entry) == {}
-    assert {name: suggested(matcher, thing) for name, thing in things.items()} == {
+    assert {name: matcher.suggestions(thing) for name, thing in things.items()} == {
         name: [device_] for name, device_ in devices.items()
     }
     assert matcher.suggestions("nothing") == []
     twin = local(hass, other, "twin", manufacturer="Acme", model="AC-1")
     dr.async_get(hass).async_update_device(twin, name_by_user="lamp_LEFT")
     await hass.async_block_till_done()
-    assert suggested(matcher, things["Lamp left"]) == sorted([devices["Lamp left"], twin])
+    assert matcher.suggestions(things["Lamp left"]) == sorted([devices["Lamp left"], twin])
 
     await matcher.async_match(devices["Lamp left"], things["Lamp left"])
     assert matcher.suggestions(things["Lamp left"]) == []
     await matcher.async_unmatch(devices["Front door"], things["Front door"])
     assert matcher.suggestions(things["Front door"]) == []
-
-
-def suggested(matcher: Matcher, thing_id: str) -> list[str]:
-    """Return the devices that are suggested for a thing."""
-    return [suggestion.device_id for suggestion in matcher.suggestions(thing_id)]
 
 
 async def test_odd_devices(hass: HomeAssistant, emulator: Emulator, empty_world: World, other: MockConfigEntry) -> None:

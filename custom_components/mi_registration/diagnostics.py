@@ -103,6 +103,8 @@ async def async_get_device_diagnostics(
     if (thing := inventory.things_by_id.get(aws_id)) is not None:
         answer["managed_thing"] = _thing(data, thing)
         answer["candidates"] = [_match(match) for match in data.matcher.candidates(aws_id)]
+        # Waiting for match_device.
+        answer["suggestions"] = data.matcher.suggestions(aws_id)
     if (connectivity := data.connectivity.data.get(aws_id)) is not None:
         answer["connectivity"] = asdict(connectivity)
     if (association := inventory.associations_by_id.get(aws_id)) is not None:

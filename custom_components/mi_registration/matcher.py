@@ -59,14 +59,6 @@ class Match:
         return sum({_STRENGTHS[reason] for reason in self.reasons})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
-    """A local device that looks like a managed thing: same brand, model and name. Only the user can confirm it."""
-
-    managed_thing_id: str
-    device_id: str
-
-
 class _Index[K]:
     """Who holds which keys, both ways."""
 
@@ -193,14 +185,17 @@ class Matcher:
         self._refresh()
         return {thing_id: list(found) for thing_id, found in self._candidates.items() if thing_id not in self._matches}
 
-    def suggestions(self, managed_thing_id: str) -> list[Suggestion]:
-        """Return the local devices that look like a managed thing, where neither is matched."""
+    def suggestions(self, managed_thing_id: str) -> list[str]:
+        """Return the local devices that look like a managed thing, where neither is matched.
+
+        They have its brand, model and name, which only the user can confirm.
+        """
         self._refresh()
         thing = self._rows.get(managed_thing_id)
         if thing is None or managed_thing_id in self._matches:
             return []
         return [
-            Suggestion(managed_thing_id=managed_thing_id, device_id=device_id)
+            device_id
             for look in looks_of(thing.brand, [thing.model], [thing.name])
             for device_id in sorted(self._looks.holders(look))
             if device_id not in self._things_of and (managed_thing_id, device_id) not in self._store.unmatched
