@@ -69,7 +69,7 @@ def undocumented() -> str:
     rows = []
     for question in QUESTIONS:
         if not question.is_met:
-            operations = " and ".join(f"`{name}`" for name in question.operations)
+            operations = ", ".join(f"`{name}`" for name in question.operations)
             sees = f"Nothing: this integration doesn't call {operations}"
             rows.append([question.asks, "any", sees, "Everything", f"`{NEVER_MET}`"])
         for value, outcome in question.ways:

@@ -438,6 +438,13 @@ OTHERS: Final = (
     ),
     Fault(
         group="process",
+        name="the same: a choice in a repair",
+        sees="The dialog again, with the operating system's reason; nothing is sent",
+        kept="Everything as it was before",
+        test="tests/test_disk_faults.py::test_choosing_devices",
+    ),
+    Fault(
+        group="process",
         name="the same: set-up and poll",
         sees="Nothing",
         kept="What the disk had before",
